@@ -1,0 +1,147 @@
+"""The base of every task: what its episodes are. Storing, sampling, prompts, weights and logging come with it.
+
+A new task is a subclass that sets `observation_space` and `action_space` and says which `jobs` make its episodes; if it is an
+environment, see `control.py`.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import gymnasium
+from lightning import LightningDataModule
+
+from gato_lightning.embedding import NUM_LOCAL
+from gato_lightning.episode import Episode
+from gato_lightning.errors import UserError
+from gato_lightning.segments import PromptSettings, SegmentSampler
+from gato_lightning.store import EpisodeStore, TokenEpisode, write_store
+from gato_lightning.tasks import ControlTask, GenerationTask
+from gato_lightning.text import TextTokenizer
+from gato_lightning.timestep import TimestepTokenizer
+from gato_lightning.vocabulary import Kind, Vocabulary
+
+Split = Literal["train", "val"]
+Job = Callable[[], Iterable[Episode]]
+Measurement = Callable[[], list[float]]
+
+FORMAT = 1  # of stored episodes; raise it when their meaning changes, so that old stores are made anew
+
+
+class TaskDataModule(LightningDataModule):
+    """One task of the mixture.
+
+    Args:
+        timesteps: most timesteps of a training window; None: as many as fit into the context.
+        seed: of everything random in making the episodes.
+
+    Attributes:
+        domain: the suite, by which weights and scores are grouped.
+        observation_space, action_space: the schema; set by the subclass.
+        name, text_tokenizer, context_length, tokenizer: handed in by the mixture, see `connect`.
+    """
+
+    domain: ClassVar[str]
+    observation_space: gymnasium.Space
+    action_space: gymnasium.Space
+    name: str
+    text_tokenizer: TextTokenizer
+    context_length: int
+
+    def __init__(self, timesteps: int | None = None, seed: int = 0) -> None:
+        super().__init__()
+        if timesteps is not None and timesteps < 1:
+            raise UserError(f"timesteps: {timesteps}, expected at least 1")
+        self.timesteps, self.seed = timesteps, seed
+        # Hyperparameters go into the cache key here; they reach checkpoints through the run's config.
+        self.save_hyperparameters(logger=False)
+
+    def jobs(self, split: Split) -> list[Job]:
+        """Pieces of work that make the split's episodes, each a few seconds long; run in worker processes, kept in order."""
+        raise NotImplementedError
+
+    def settings(self) -> dict[str, Any]:
+        """All that shapes the episodes, as JSON; by default every constructor argument but those of sampling."""
+        return {key: value for key, value in self.hparams.items() if key not in ("timesteps",)}
+
+    def measurements(self) -> dict[str, list[Measurement]]:
+        """Pieces of work that measure reference returns, by the name of the policy; only environments have them."""
+        return {}
+
+    def keep(self, episode: TokenEpisode, references: dict[str, dict[str, float]]) -> bool:
+        """Whether an episode is good enough to be stored."""
+        return True
+
+    def control(self) -> ControlTask | None:
+        """The environment to roll out in, if the task has one."""
+        return None
+
+    def generation(self) -> GenerationTask | None:
+        """Held-out examples to write text for, if the task has such."""
+        return None
+
+    def connect(
+        self, name: str, vocabulary: Vocabulary, text_tokenizer: TextTokenizer, context_length: int, cache_dir: Path
+    ) -> None:
+        """Hands in what is the same for all tasks of a mixture.
+
+        Raises:
+            UserError: a space that cannot be tokenised; names the task.
+        """
+        self.name, self.text_tokenizer, self.context_length = name, text_tokenizer, context_length
+        self._cache_dir = cache_dir
+        try:
+            self.tokenizer = TimestepTokenizer(self.observation_space, self.action_space, vocabulary, text_tokenizer)
+        except UserError as error:
+            raise UserError(f"task {name}: {error}") from error
+
+    def folder(self, split: Split) -> Path:
+        """Where the split's episodes lie: a name made of every setting that shaped them."""
+        shaped = {
+            "format": FORMAT,
+            "class": f"{type(self).__module__}.{type(self).__qualname__}",
+            "settings": self.settings(),
+            "tokenizer": self.text_tokenizer.sha256,
+            "separate_discrete": self.tokenizer.vocabulary.separate_discrete,
+        }
+        key = hashlib.sha256(json.dumps(shaped, sort_keys=True, default=str).encode()).hexdigest()[:16]
+        return self._cache_dir / f"{self.name}-{split}-{key}"
+
+    def tokenise(self, episode: Episode) -> TokenEpisode:
+        """An episode as tokens.
+
+        Raises:
+            UserError: a value without a token, or a timestep longer than the context; names key and timestep.
+        """
+        timesteps = self.tokenizer.encode_episode(episode)
+        widest = int(timesteps.num_slots.max(initial=0))
+        if widest > self.context_length:
+            raise UserError(f"a timestep of {widest} tokens is longer than the context of {self.context_length}")
+        observed = max(layout.kinds.index(Kind.SEPARATOR) for layout in timesteps.layouts)
+        if observed > NUM_LOCAL:
+            raise UserError(f"an observation of {observed} tokens is longer than the {NUM_LOCAL} local positions")
+        return TokenEpisode(timesteps, float(episode.rewards.sum()), episode.source)
+
+    def write(self, split: Split, episodes: list[TokenEpisode], references: dict[str, dict[str, float]]) -> int:
+        """Stores the split's episodes, without those that are not good enough; returns how many were left out.
+
+        Raises:
+            UserError: nothing is left to store.
+        """
+        kept = [episode for episode in episodes if self.keep(episode, references)]
+        if not kept:
+            raise UserError(f"task {self.name}: none of {len(episodes)} {split} episodes is good enough to train on")
+        dropped = len(episodes) - len(kept)
+        meta = {"task": self.name, "settings": self.settings(), "references": references, "dropped": dropped}
+        write_store(self.folder(split), kept, meta)
+        return dropped
+
+    def setup(self, stage: str) -> None:
+        """Opens the stores that `prepare_data` of the mixture made."""
+        self.stores: dict[str, EpisodeStore] = {split: EpisodeStore(self.folder(split)) for split in ("train", "val")}
+
+    def sampler(self, split: Split, prompts: PromptSettings) -> SegmentSampler:
+        """Draws training segments of the split."""
+        return SegmentSampler(self.stores[split], self.context_length, prompts, self.timesteps)

@@ -1,0 +1,162 @@
+"""The base of tasks with an environment and an expert: demonstrations, references and rollouts come with it."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+
+from datamodules.base import Job, Measurement, Split, TaskDataModule
+from gato_lightning.episode import Episode, stack
+from gato_lightning.errors import ExpertFailure, UserError
+from gato_lightning.store import TokenEpisode
+from gato_lightning.tasks import DEMONSTRATION_SEED, REFERENCE_SEED, VALIDATION_SEED, ControlTask, Reference
+
+# (observation, action really executed before it or None) -> action
+Expert = Callable[[Any, Any], Any]
+
+EPISODES_PER_JOB = 25  # about a second of work: enough jobs to keep all processes busy to the end
+
+
+class ControlDataModule(TaskDataModule):
+    """Demonstrations of an expert in an environment.
+
+    With `noise`, what is executed differs at times from what the expert wants, and what is recorded is what it wants: so the
+    demonstrations show how to get back from states that only an imperfect pupil reaches (Laskey et al. 2017, DART).
+
+    Args:
+        episodes: demonstrations to collect.
+        val_episodes: further ones for the validation loss.
+        noise: of executed actions: standard deviation in halves of the action's range for Box actions, probability of a
+            random action for others.
+        reference_episodes: episodes that the expert's (without noise) and the random policy's return are measured on.
+        timesteps: most timesteps of a window, in training and acting; None: as many as fit.
+        min_score: episodes with a lower normalised score are left out. The paper keeps returns of 80% of the expert's; a
+            score says the same where returns are negative.
+        seed: added to the seeds of the demonstrations.
+    """
+
+    def __init__(
+        self,
+        episodes: int = 200,
+        val_episodes: int = 10,
+        noise: float = 0.0,
+        reference_episodes: int = 200,
+        timesteps: int | None = 1,
+        min_score: float = 0.8,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(timesteps=timesteps, seed=seed)
+        self.episodes, self.val_episodes, self.reference_episodes = episodes, val_episodes, reference_episodes
+        self.noise, self.min_score = noise, min_score
+        self._env: gymnasium.Env | None = None
+
+    def make_env(self, render_mode: str | None = None) -> gymnasium.Env:
+        """Makes the environment. `reset(seed=s)` must fix the episode, given the actions."""
+        raise NotImplementedError
+
+    def make_expert(self, env: gymnasium.Env) -> Expert:
+        """Makes the expert of the episode that has just been reset."""
+        raise NotImplementedError
+
+    def perturb(self, action: Any, rng: np.random.Generator) -> Any:
+        """The action that is executed where the expert wants `action`."""
+        space = self.action_space
+        if isinstance(space, spaces.Box):
+            half = np.where(np.isfinite(space.high - space.low), (space.high - space.low) / 2, 1.0)
+            noisy = action + self.noise * half * rng.standard_normal(space.shape)
+            return np.clip(noisy, space.low, space.high).astype(space.dtype)
+        if rng.random() < self.noise:
+            space.seed(int(rng.integers(2**31)))
+            return space.sample()
+        return action
+
+    def jobs(self, split: Split) -> list[Job]:
+        first, count = (
+            (DEMONSTRATION_SEED, self.episodes) if split == "train" else (VALIDATION_SEED, self.val_episodes)
+        )
+        return [partial(self._collect, block) for block in _blocks(first + self.seed, count)]
+
+    def measurements(self) -> dict[str, list[Measurement]]:
+        blocks = _blocks(REFERENCE_SEED, self.reference_episodes)
+        return {
+            "expert": [partial(self._expert_returns, block) for block in blocks],
+            "random": [partial(self._random_returns, block) for block in blocks],
+        }
+
+    def keep(self, episode: TokenEpisode, references: dict[str, dict[str, float]]) -> bool:
+        expert, random = references["expert"]["mean"], references["random"]["mean"]
+        return episode.total_reward >= random + self.min_score * (expert - random)
+
+    def control(self) -> ControlTask:
+        """The environment with its demonstrations and references; after `setup`."""
+        references = self.stores["train"].meta["references"]
+        return ControlTask(
+            name=self.name,
+            domain=self.domain,
+            make_env=self.make_env,
+            tokenizer=self.tokenizer,
+            demonstrations=self.stores["train"],
+            timesteps=self.timesteps,
+            expert=Reference(**references["expert"]),
+            random=Reference(**references["random"]),
+        )
+
+    @property
+    def env(self) -> gymnasium.Env:
+        """One environment a process, kept: making some costs more than an episode."""
+        if self._env is None:
+            self._env = self.make_env()
+        return self._env
+
+    def _collect(self, seeds: range) -> list[Episode]:
+        episodes = [self._demonstrate(seed, np.random.default_rng(seed)) for seed in seeds]
+        return [episode for episode in episodes if episode is not None]
+
+    def _expert_returns(self, seeds: range) -> list[float]:
+        episodes = [self._demonstrate(seed, None) for seed in seeds]
+        return [float(episode.rewards.sum()) if episode else 0.0 for episode in episodes]
+
+    def _random_returns(self, seeds: range) -> list[float]:
+        returns = []
+        for seed in seeds:
+            self.env.reset(seed=seed)
+            self.action_space.seed(seed)
+            total, done = 0.0, False
+            while not done:
+                _, reward, terminated, truncated, _ = self.env.step(self.action_space.sample())
+                total, done = total + float(reward), terminated or truncated
+            returns.append(total)
+        return returns
+
+    def _demonstrate(self, seed: int, rng: np.random.Generator | None) -> Episode | None:
+        """One episode of the expert, with noise if there is a generator for it; None if the expert fails."""
+        observation, _ = self.env.reset(seed=seed)
+        observations, actions, rewards = [], [], []
+        executed, done = None, False
+        try:
+            expert = self.make_expert(self.env)
+            while not done:
+                action = expert(observation, executed)
+                observations.append(observation)
+                actions.append(action)
+                executed = action if rng is None else self.perturb(action, rng)
+                observation, reward, terminated, truncated, _ = self.env.step(executed)
+                rewards.append(reward)
+                done = terminated or truncated
+        except ExpertFailure:
+            return None
+        if not observations:
+            raise UserError(f"task {self.name}: the episode of seed {seed} has no timestep")
+        return Episode(
+            observations=stack(self.observation_space, observations),
+            actions=stack(self.action_space, actions),
+            rewards=np.array(rewards, np.float32),
+            source="expert",
+        )
+
+
+def _blocks(first: int, count: int) -> list[range]:
+    return [range(begin, min(begin + EPISODES_PER_JOB, first + count)) for begin in range(first, first + count, EPISODES_PER_JOB)]

@@ -1,0 +1,217 @@
+"""The mixture: task DataModules with weights, as one stream of batches."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning import LightningDataModule
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from datamodules.base import Split, TaskDataModule
+from datamodules.collect import prepare
+from gato_lightning.batch import TokenBatch
+from gato_lightning.errors import UserError, unknown
+from gato_lightning.segments import PromptSettings
+from gato_lightning.sequence import SequencePacker, Slots, collate
+from gato_lightning.tasks import ControlTask
+from gato_lightning.text import TextTokenizer
+from gato_lightning.vocabulary import Vocabulary
+
+
+@dataclass
+class TaskSpec:
+    """One entry of the mixture.
+
+    Args:
+        datamodule: what the task's episodes are.
+        weight: relative; the share of the sequences that the task opens.
+    """
+
+    datamodule: TaskDataModule
+    weight: float = 1.0
+
+
+class SequenceDataset(Dataset[list[Slots]]):
+    """Sequence i of a mixture, made when asked for."""
+
+    def __init__(self, packer: SequencePacker, length: int) -> None:
+        self.packer, self.length = packer, length
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> list[Slots]:
+        return self.packer(index)
+
+
+class StepSampler(Sampler[list[int]]):
+    """Which sequences make which batch: batch s of rank r holds sequences (s * ranks + r) * B to + B.
+
+    So the sequences of a step are the same for any number of ranks that share its global batch, and a run that resumes at step
+    s goes on with the batch that an uninterrupted one would see.
+
+    Args:
+        first: batches already seen.
+        total: batches of the whole run.
+        batch_size: sequences a batch on each rank.
+    """
+
+    def __init__(self, first: int, total: int, batch_size: int, rank: int, ranks: int) -> None:
+        self.first, self.total, self.batch_size, self.rank, self.ranks = first, total, batch_size, rank, ranks
+
+    def __len__(self) -> int:
+        return self.total
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for step in range(self.first, self.total):
+            begin = (step * self.ranks + self.rank) * self.batch_size
+            yield list(range(begin, begin + self.batch_size))
+
+
+class MixtureDataModule(LightningDataModule):
+    """All tasks of a run.
+
+    Args:
+        tasks: by name; the name is the key in configs and in every log.
+        batch_size: sequences a step on each rank.
+        context_length: slots of a sequence; the model's.
+        vocabulary: the id ranges; the model's.
+        prompts: how prompts are drawn.
+        cache_dir: where episodes are stored.
+        tokenizer_path: a SentencePiece model of 32000 pieces; null takes the one that ships.
+        workers: processes that collect; null: one a core.
+        loader_workers: processes that make batches while the model trains; 0: none.
+        val_sequences: sequences of the validation loss, of all tasks alike.
+        seed: with its index, all that a sequence depends on.
+    """
+
+    def __init__(
+        self,
+        tasks: dict[str, TaskSpec],
+        batch_size: int = 8,
+        context_length: int = 256,
+        vocabulary: Vocabulary | None = None,
+        prompts: PromptSettings | None = None,
+        cache_dir: str = "data",
+        tokenizer_path: str | None = None,
+        workers: int | None = None,
+        loader_workers: int = 0,
+        val_sequences: int = 128,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        if not tasks:
+            raise UserError("data.tasks: empty, expected at least one task")
+        for name, spec in tasks.items():
+            if not (np.isfinite(spec.weight) and spec.weight >= 0):
+                raise UserError(f"data.tasks.{name}.weight: {spec.weight}, expected a number of at least 0")
+        if sum(spec.weight for spec in tasks.values()) == 0:
+            raise UserError("data.tasks: all weights are 0")
+        self.tasks, self.batch_size, self.context_length = tasks, batch_size, context_length
+        self.vocabulary, self.prompts = vocabulary or Vocabulary(), prompts or PromptSettings()
+        self.workers = workers or os.cpu_count() or 1
+        self.loader_workers, self.val_sequences, self.seed = loader_workers, val_sequences, seed
+        self.text_tokenizer = TextTokenizer(tokenizer_path)
+        for name, spec in tasks.items():
+            spec.datamodule.connect(name, self.vocabulary, self.text_tokenizer, context_length, Path(cache_dir))
+
+    @property
+    def task_names(self) -> list[str]:
+        """Names in the order of the task indices in a batch."""
+        return list(self.tasks)
+
+    def prepare_data(self) -> None:
+        """Makes the stores that are missing."""
+        prepare([spec.datamodule for spec in self.tasks.values()], self.workers)
+
+    def setup(self, stage: str) -> None:
+        """Opens all stores."""
+        for spec in self.tasks.values():
+            spec.datamodule.setup(stage)
+
+    def control_tasks(self, names: list[str] | None = None) -> dict[str, ControlTask]:
+        """The tasks with an environment, all or those named; after `setup`.
+
+        Raises:
+            UserError: a name that is no task, or one without an environment.
+        """
+        found = {name: spec.datamodule.control() for name, spec in self.tasks.items()}
+        control = {name: task for name, task in found.items() if task is not None}
+        for name in names or []:
+            if name not in control:
+                raise unknown("control task", name, control)
+        return {name: control[name] for name in names or control}
+
+    def packer(self, split: Split) -> SequencePacker:
+        """Makes sequences of a split; validation gives all tasks the same weight."""
+        samplers = [spec.datamodule.sampler(split, self.prompts) for spec in self.tasks.values()]
+        weights = [spec.weight if split == "train" else 1.0 for spec in self.tasks.values()]
+        return SequencePacker(samplers, np.array(weights, np.float64), self.context_length, self.seed)
+
+    def mixture_table(self, sequences: int = 256) -> list[dict[str, float | str]]:
+        """What the run will see, task by task, as counted in `sequences` sequences.
+
+        Returns:
+            A row a task: name, domain, weight, episodes, timesteps, tokens, share of slots; and a last row `(padding)`.
+        """
+        packer = self.packer("train")
+        slots = np.zeros(len(self.tasks))
+        for index in range(sequences):
+            for part in packer(index):
+                slots[part.task[0]] += len(part.ids)
+        total = sequences * self.context_length
+        weights = np.array([spec.weight for spec in self.tasks.values()])
+        rows: list[dict[str, float | str]] = []
+        for i, (name, spec) in enumerate(self.tasks.items()):
+            store = spec.datamodule.stores["train"]
+            rows.append(
+                {
+                    "task": name,
+                    "domain": spec.datamodule.domain,
+                    "weight": float(weights[i] / weights.sum()),
+                    "episodes": store.num_episodes,
+                    "timesteps": store.num_timesteps,
+                    "tokens": store.num_slots,
+                    "share of slots": float(slots[i] / total),
+                }
+            )
+        rows.append({"task": "(padding)", "share of slots": float(1.0 - slots.sum() / total)})
+        return rows
+
+    def train_dataloader(self) -> DataLoader[list[Slots]]:
+        trainer = self.trainer
+        assert trainer is not None
+        seen = trainer.global_step * trainer.accumulate_grad_batches
+        # One epoch is the whole run, so that nothing restarts in between.
+        total = trainer.max_steps * trainer.accumulate_grad_batches
+        if total <= 0:
+            raise UserError(f"trainer.max_steps: {trainer.max_steps}, expected the number of steps to train")
+        sampler = StepSampler(seen, total, self.batch_size, trainer.global_rank, trainer.world_size)
+        return self._loader(SequenceDataset(self.packer("train"), total), sampler)
+
+    def val_dataloader(self) -> DataLoader[list[Slots]]:
+        trainer = self.trainer
+        rank, ranks = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
+        batches = -(-self.val_sequences // (self.batch_size * ranks))
+        sampler = StepSampler(0, batches, self.batch_size, rank, ranks)
+        return self._loader(SequenceDataset(self.packer("val"), batches), sampler)
+
+    test_dataloader = predict_dataloader = val_dataloader
+
+    def _loader(self, dataset: SequenceDataset, sampler: StepSampler) -> DataLoader[list[Slots]]:
+        return DataLoader(
+            dataset,
+            batch_sampler=sampler,
+            num_workers=self.loader_workers,
+            collate_fn=self._collate,
+            pin_memory=torch.cuda.is_available(),
+            persistent_workers=self.loader_workers > 0,
+        )
+
+    def _collate(self, sequences: list[list[Slots]]) -> TokenBatch:
+        return collate(sequences, self.context_length, self.vocabulary)
+
+

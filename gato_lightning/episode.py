@@ -1,0 +1,42 @@
+"""An episode: one whole run of an environment, or one example of a data set, as columns over timesteps."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from gymnasium import Space, spaces
+
+
+@dataclass(frozen=True)
+class Episode:
+    """Columns stacked over T timesteps; `gymnasium.spaces` is the schema.
+
+    Args:
+        observations: nested like the observation space; each leaf an array (T, *shape), or a list of T strings.
+        actions: the same, of the action space.
+        rewards: (T,) float32, in the environment's own units.
+        source: who acted: an expert's name, or the data set's.
+    """
+
+    observations: Any
+    actions: Any
+    rewards: np.ndarray
+    source: str
+
+    def __len__(self) -> int:
+        return len(self.rewards)
+
+
+def is_text(space: Space) -> bool:
+    """Whether values of the space are strings: `Text`, and spaces like MiniGrid's missions that are text in all but name."""
+    return isinstance(space, spaces.Text) or space.dtype is str
+
+
+def stack(space: Space, values: Sequence[Any]) -> Any:
+    """Stacks T single values of a space into columns, as `Episode` holds them."""
+    if isinstance(space, spaces.Dict):
+        return {key: stack(part, [value[key] for value in values]) for key, part in space.spaces.items()}
+    if isinstance(space, spaces.Tuple):
+        return tuple(stack(part, [value[i] for value in values]) for i, part in enumerate(space.spaces))
+    return list(values) if is_text(space) else np.asarray(values)

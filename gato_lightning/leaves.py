@@ -1,0 +1,202 @@
+"""The leaves of a space: one tokenizer per modality, chosen by the space alone.
+
+Box uint8 of shape (H, W), (H, W, 1) or (H, W, 3) is an image, any other Box is continuous; Discrete, MultiDiscrete and
+MultiBinary are discrete; Text (and string spaces like it) is text; Dict goes in key order, Tuple in its own.
+"""
+
+from typing import Any, ClassVar
+
+import numpy as np
+from gymnasium import Space, spaces
+
+from gato_lightning.continuous import bin_centres, mu_law, to_bins
+from gato_lightning.episode import is_text
+from gato_lightning.errors import UserError
+from gato_lightning.patches import PATCH, to_patches
+from gato_lightning.text import TextTokenizer
+from gato_lightning.vocabulary import NUM_BINS, NUM_DISCRETE, Kind, Vocabulary
+
+
+class Leaf:
+    """One leaf of a space.
+
+    Args:
+        space: the leaf's space.
+        path: the keys that lead to it.
+        name: those keys for messages, such as `observation.image`.
+        is_action: whether it is part of the action.
+    """
+
+    observation_kind: ClassVar[Kind]
+    action_kind: ClassVar[Kind]
+    num_slots: int
+
+    def __init__(self, space: Space, path: tuple[Any, ...], name: str, is_action: bool) -> None:
+        self.space, self.path, self.name, self.is_action = space, path, name, is_action
+
+    @property
+    def kind(self) -> Kind:
+        """What its slots hold."""
+        return self.action_kind if self.is_action else self.observation_kind
+
+    def encode(self, values: Any) -> np.ndarray:
+        """(T, num_slots) int64 ids of T values; -1 marks a hole (texts only)."""
+        raise NotImplementedError
+
+    def id_ranges(self) -> np.ndarray:
+        """(num_slots, 2) int64: the first id and the number of ids each slot may take."""
+        raise NotImplementedError
+
+    def decode(self, ids: np.ndarray) -> Any:
+        """T values from (T, num_slots) ids."""
+        raise NotImplementedError
+
+
+class TextLeaf(Leaf):
+    """Strings; an action ends with the end-of-text id."""
+
+    observation_kind, action_kind = Kind.TEXT, Kind.ACTION_TEXT
+
+    def __init__(self, *where: Any, text: TextTokenizer) -> None:
+        super().__init__(*where)
+        self._text = text
+
+    def encode(self, values: list[str]) -> np.ndarray:
+        end = [self._text.end] if self.is_action else []
+        rows = [self._text.encode(str(value)) + end for value in values]
+        lengths = np.array([len(row) for row in rows], np.int64)
+        block = np.full((len(rows), int(lengths.max(initial=0))), -1, np.int64)
+        block[np.arange(block.shape[1]) < lengths[:, None]] = np.concatenate([np.empty(0, np.int64), *rows])
+        return block
+
+
+class ImageLeaf(Leaf):
+    """Images of one size; sides that are no multiple of 16 are padded with black at the bottom and the right."""
+
+    observation_kind = Kind.PATCH
+
+    def __init__(self, *where: Any, vocabulary: Vocabulary) -> None:
+        super().__init__(*where)
+        height, width = self.space.shape[:2]
+        if self.is_action:
+            raise UserError(f"{self.name}: an image cannot be an action")
+        if min(height, width) < PATCH:
+            raise UserError(f"{self.name}: an image of {height}x{width} is smaller than a {PATCH}x{PATCH} patch")
+        self.grid = (-(-height // PATCH), -(-width // PATCH))
+        self._padding = [(0, 0), (0, -height % PATCH), (0, -width % PATCH), (0, 0)]
+        self.num_slots = self.grid[0] * self.grid[1]
+        self._placeholder = vocabulary.padding
+
+    def encode(self, values: np.ndarray) -> np.ndarray:
+        return np.full((len(values), self.num_slots), self._placeholder, np.int64)
+
+    def patches(self, values: np.ndarray) -> np.ndarray:
+        """(T, num_slots, 16, 16, 3) uint8 of T images."""
+        images = values.reshape(len(values), *self.space.shape[:2], -1)
+        if images.shape[-1] == 1:
+            images = np.repeat(images, 3, axis=-1)
+        if any(after for _, after in self._padding):
+            images = np.pad(images, self._padding)
+        return to_patches(images)
+
+
+class DiscreteLeaf(Leaf):
+    """Integers, row-major, counted from the space's start."""
+
+    observation_kind, action_kind = Kind.DISCRETE, Kind.ACTION_DISCRETE
+
+    def __init__(self, *where: Any, vocabulary: Vocabulary) -> None:
+        super().__init__(*where)
+        sizes = getattr(self.space, "nvec", getattr(self.space, "n", 2))
+        if isinstance(self.space, spaces.MultiBinary):
+            sizes = 2
+        self._shape = self.space.shape
+        self._sizes = np.broadcast_to(np.asarray(sizes, np.int64), self._shape).ravel()
+        self._start = np.broadcast_to(np.asarray(getattr(self.space, "start", 0), np.int64), self._shape).ravel()
+        self.num_slots = self._sizes.size
+        if self._sizes.max(initial=0) > NUM_DISCRETE:
+            raise UserError(f"{self.name}: {self.space} has values above {NUM_DISCRETE - 1}, which have no token")
+        self._first = vocabulary.first_discrete
+
+    def encode(self, values: np.ndarray) -> np.ndarray:
+        values = np.asarray(values)
+        steps = values.reshape(len(values), self.num_slots).astype(np.int64) - self._start
+        wrong = np.argwhere((steps < 0) | (steps >= self._sizes))
+        if len(wrong):
+            t, i = wrong[0]
+            raise UserError(f"{self.name}, timestep {t}: value {steps[t, i] + self._start[i]} is not in {self.space}")
+        return steps + self._first
+
+    def id_ranges(self) -> np.ndarray:
+        return np.stack([np.full(self.num_slots, self._first), self._sizes], axis=1)
+
+    def decode(self, ids: np.ndarray) -> np.ndarray:
+        values = ids.astype(np.int64) - self._first + self._start
+        return values.reshape(len(ids), *self._shape).astype(self.space.dtype)
+
+
+class ContinuousLeaf(Leaf):
+    """Real numbers, row-major. Observations go through the mu-law, +-inf to its ends; actions are scaled from finite bounds to
+    [-1, 1], and those without finite bounds are clipped to it."""
+
+    observation_kind, action_kind = Kind.CONTINUOUS, Kind.ACTION_CONTINUOUS
+
+    def __init__(self, *where: Any, vocabulary: Vocabulary) -> None:
+        super().__init__(*where)
+        self._shape = self.space.shape
+        self.num_slots = int(np.prod(self._shape))
+        self._first = vocabulary.first_bin
+        low, high = self.space.low.astype(np.float64).ravel(), self.space.high.astype(np.float64).ravel()
+        # float32's largest value is what some environments write for "no bound"
+        bounded = (np.abs(low) < np.finfo(np.float32).max) & (np.abs(high) < np.finfo(np.float32).max)
+        self._low, self._high = np.where(bounded, low, -1.0), np.where(bounded, high, 1.0)
+
+    def encode(self, values: np.ndarray) -> np.ndarray:
+        values = np.asarray(values)
+        values = values.reshape(len(values), self.num_slots).astype(np.float64, copy=False)
+        if np.isnan(values).any():
+            t, i = np.argwhere(np.isnan(values))[0]
+            raise UserError(f"{self.name}, timestep {t}: NaN at element {i}, expected a number")
+        if self.is_action:
+            span = np.maximum(self._high - self._low, np.finfo(np.float64).tiny)
+            return self._first + to_bins((np.clip(values, self._low, self._high) - self._low) / span * 2.0 - 1.0)
+        return self._first + to_bins(mu_law(values))
+
+    def id_ranges(self) -> np.ndarray:
+        return np.tile([self._first, NUM_BINS], (self.num_slots, 1))
+
+    def decode(self, ids: np.ndarray) -> np.ndarray:
+        centres = bin_centres(ids.astype(np.int64) - self._first)
+        values = self._low + (centres + 1.0) / 2.0 * (self._high - self._low)
+        return values.reshape(len(ids), *self._shape).astype(self.space.dtype)
+
+
+_ORDER = (TextLeaf, ImageLeaf, (DiscreteLeaf, ContinuousLeaf))  # Gato, section 2.1: text, images, tensors
+
+
+def leaves(space: Space, name: str, vocabulary: Vocabulary, text: TextTokenizer, is_action: bool) -> list[Leaf]:
+    """The leaves of a space in the order of their tokens: text, images, tensors; within each, keys in lexicographic order.
+
+    Raises:
+        UserError: a space of a sort that has no tokens, named by its key.
+    """
+    found = _walk(space, (), name, vocabulary, text, is_action)
+    return [leaf for sort in _ORDER for leaf in found if isinstance(leaf, sort)]
+
+
+def _walk(
+    space: Space, path: tuple[Any, ...], name: str, vocabulary: Vocabulary, text: TextTokenizer, is_action: bool
+) -> list[Leaf]:
+    if isinstance(space, spaces.Dict | spaces.Tuple):
+        parts = sorted(space.spaces.items()) if isinstance(space, spaces.Dict) else list(enumerate(space.spaces))
+        found = [_walk(part, (*path, key), f"{name}.{key}", vocabulary, text, is_action) for key, part in parts]
+        return [leaf for leaves_of_part in found for leaf in leaves_of_part]
+    where = (space, path, name, is_action)
+    if is_text(space):
+        return [TextLeaf(*where, text=text)]
+    if isinstance(space, spaces.Box):
+        image = space.dtype == np.uint8 and (len(space.shape) == 2 or (len(space.shape) == 3 and space.shape[2] in (1, 3)))
+        return [(ImageLeaf if image else ContinuousLeaf)(*where, vocabulary=vocabulary)]
+    if isinstance(space, spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary):
+        return [DiscreteLeaf(*where, vocabulary=vocabulary)]
+    raise UserError(f"{name}: a space of type {type(space).__name__} cannot be tokenised")

@@ -1,0 +1,46 @@
+"""Gato: embedding, Transformer, and an output layer that shares the embedding's table (Gato, section 2.2).
+
+B sequences, L slots, N predicted slots, D width, V vocabulary
+"""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gato_lightning.batch import TokenBatch
+from gato_lightning.cache import KeyValueCache
+from gato_lightning.config import GatoConfig
+from gato_lightning.embedding import TokenEmbedding
+from gato_lightning.transformer import Transformer, segment_mask
+
+
+class Gato(nn.Module):
+    """The model. It knows tokens, not tasks.
+
+    Args:
+        config: its settings.
+    """
+
+    def __init__(self, config: GatoConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = TokenEmbedding(config)
+        self.transformer = Transformer(config)
+
+    def forward(self, batch: TokenBatch) -> Tensor:
+        """(B, L, D) states of packed sequences; the state of a slot predicts the slot after it."""
+        return self.transformer(self.embedding(batch), batch.position, segment_mask(batch.segment))
+
+    def extend(self, batch: TokenBatch, cache: KeyValueCache, longest: int) -> Tensor:
+        """(B, L, D) states of new slots, one lane a row, behind those in the cache.
+
+        Args:
+            batch: the new slots; `position` is the position in the lane, `segment` 0 marks empty slots.
+            cache: what the lanes hold already; the new slots are added.
+            longest: slots of the longest lane with the new ones.
+        """
+        mask = cache.begin(batch.position, batch.segment > 0, longest)
+        return self.transformer(self.embedding(batch), batch.position, mask, cache)
+
+    def logits(self, states: Tensor) -> Tensor:
+        """(..., V) logits of (..., D) states."""
+        return F.linear(states, self.embedding.table.weight)

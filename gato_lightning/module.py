@@ -1,0 +1,134 @@
+"""The LightningModule: wiring only."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import Any
+
+import torch
+from lightning import LightningModule
+from torch import Tensor
+
+from gato_lightning.batch import TokenBatch
+from gato_lightning.config import GatoConfig
+from gato_lightning.errors import UserError
+from gato_lightning.generation import generate_text
+from gato_lightning.loss import sums_by, token_losses
+from gato_lightning.model import Gato
+from gato_lightning.optimizer import OptimizerConfig, make_optimizer
+from gato_lightning.timestep import TimestepTokenizer
+from gato_lightning.vocabulary import Kind
+
+
+class GatoModule(LightningModule):
+    """Trains Gato.
+
+    Args:
+        config: the model's settings.
+        optimizer: the optimiser's settings.
+    """
+
+    def __init__(self, config: GatoConfig | None = None, optimizer: OptimizerConfig | None = None) -> None:
+        super().__init__()
+        self.config, self.optimizer_config = config or GatoConfig(), optimizer or OptimizerConfig()
+        self.model = Gato(self.config)
+        self._sums: dict[str, Tensor] = {}
+
+    def setup(self, stage: str) -> None:
+        """Learns the task names, by which losses are logged."""
+        datamodule = getattr(self.trainer, "datamodule", None)
+        self.task_names: list[str] = datamodule.task_names if datamodule else ["task"]
+
+    def configure_optimizers(self) -> Any:
+        optimizer, schedule = make_optimizer(self, self.optimizer_config, int(self.trainer.estimated_stepping_batches))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Any,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clips the gradient's norm. Lightning refuses to beside a fused optimiser, for the sake of fp16's loss scaling; there is
+        none in bf16 and fp32."""
+        if gradient_clip_algorithm not in (None, "norm"):
+            raise UserError(f"trainer.gradient_clip_algorithm: {gradient_clip_algorithm}, expected norm")
+        if gradient_clip_val is not None:
+            torch.nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
+
+    def training_step(self, batch: TokenBatch, batch_idx: int) -> Tensor:
+        losses = token_losses(self.model, batch)
+        self._count("train", batch, losses.detach())
+        self.log("train/loss", losses.detach().mean(), prog_bar=True)
+        if self.trainer.global_step % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+            self._log_sums("train")
+        # The mean over the predicted tokens of all ranks: DDP averages gradients over ranks, hence the factor.
+        count = torch.tensor(float(len(losses)), device=losses.device)
+        if self.trainer.world_size > 1:
+            count = self.trainer.strategy.reduce(count, reduce_op="mean")
+        return losses.sum() / count.clamp(min=1.0)
+
+    def validation_step(self, batch: TokenBatch, batch_idx: int) -> None:
+        self._count("val", batch, token_losses(self.model, batch))
+
+    def on_validation_epoch_end(self) -> None:
+        self._log_sums("val")
+
+    test_step = validation_step
+    on_test_epoch_end = on_validation_epoch_end
+
+    def predict_step(self, batch: TokenBatch, batch_idx: int) -> Tensor:
+        """- log p of each predicted slot of a batch, (N,) in nats."""
+        return token_losses(self.model, batch)
+
+    @torch.no_grad()
+    def generate(
+        self,
+        tokenizer: TimestepTokenizer,
+        observations: Sequence[Any],
+        max_new_tokens: int = 32,
+        temperature: float = 0.0,
+        generator: torch.Generator | None = None,
+    ) -> list[str]:
+        """Text actions for observations: captions, answers, continuations; see `generate_text`."""
+        return generate_text(self.model, tokenizer, observations, max_new_tokens, temperature, generator)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Marks the checkpoint as ours and notes what must match when it is read."""
+        datamodule = getattr(self.trainer, "datamodule", None)
+        checkpoint["gato_lightning"] = {
+            "version": version("gato-lightning"),
+            "config": asdict(self.config),
+            "tokenizer_sha256": datamodule.text_tokenizer.sha256 if datamodule else None,
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuses a checkpoint that was trained with another text tokenizer.
+
+        Raises:
+            UserError: the tokenizers differ.
+        """
+        datamodule = getattr(self._trainer, "datamodule", None) if self._trainer else None
+        trained = checkpoint.get("gato_lightning", {}).get("tokenizer_sha256")
+        if datamodule and trained and trained != datamodule.text_tokenizer.sha256:
+            path = datamodule.text_tokenizer.path
+            raise UserError(f"tokenizer model {path}: not the one that the checkpoint was trained with (sha256 {trained[:12]}..)")
+
+    def _count(self, stage: str, batch: TokenBatch, losses: Tensor) -> None:
+        """Adds losses to the sums by task and by modality, on the device: nothing is waited for in a step."""
+        tasks = sums_by(batch.task.flatten()[batch.targets], losses, len(self.task_names))
+        kinds = sums_by(batch.kinds.flatten()[batch.targets], losses, len(Kind))
+        for name, sums in ((f"{stage}/task", tasks), (f"{stage}/kind", kinds)):
+            self._sums[name] = self._sums[name] + sums if name in self._sums else sums
+
+    def _log_sums(self, stage: str) -> None:
+        """Logs mean losses by task and by modality since the last time, over all ranks."""
+        for name, labels in ((f"{stage}/task", self.task_names), (f"{stage}/kind", [kind.name.lower() for kind in Kind])):
+            if name not in self._sums:
+                continue
+            total, count = self.trainer.strategy.reduce(self._sums.pop(name), reduce_op="sum").tolist()
+            group = f"{stage}/loss" if name.endswith("task") else f"{stage}/loss_by_modality"
+            means = {f"{group}/{label}": s / n for label, s, n in zip(labels, total, count, strict=True) if n}
+            self.log_dict(means, rank_zero_only=True)
+            if stage != "train" and name.endswith("task"):
+                self.log(f"{stage}/loss", sum(total) / max(sum(count), 1.0), prog_bar=True, rank_zero_only=True)

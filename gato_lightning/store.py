@@ -1,0 +1,180 @@
+"""Token episodes on disk: memory-mapped arrays, written once, atomically.
+
+A store is a folder: `meta.json` and one .npy file per array. Timesteps lie end to end; an episode is a range of timesteps, a
+timestep a range of slots. What a slot holds follows from its timestep's layout, so only its id is stored; each distinct patch
+is stored once.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gato_lightning.errors import UserError
+from gato_lightning.patches import PATCH
+from gato_lightning.timestep import Layout, TokenTimesteps, distinct
+
+_ARRAYS = ("ids", "first_slot", "layout", "first_patch", "patch_index", "patches", "first_timestep", "returns", "source")
+
+
+@dataclass(frozen=True)
+class TokenEpisode:
+    """An episode as tokens, with what sampling needs to know of it.
+
+    Args:
+        timesteps: its tokens.
+        total_reward: its return, in the environment's units.
+        source: who acted.
+    """
+
+    timesteps: TokenTimesteps
+    total_reward: float
+    source: str
+
+
+class EpisodeStore:
+    """Read access to a store.
+
+    Args:
+        folder: where it lies.
+
+    Attributes:
+        ids: (S,) uint16 token ids of all slots.
+        first_slot: (T + 1,) int64 first slot of each timestep, and the end.
+        layout: (T,) uint16 index into `layouts`.
+        first_patch: (T + 1,) int64 first patch slot of each timestep.
+        patch_index: (P,) int32 row of `patches` in each patch slot.
+        patches: (U, 16, 16, 3) uint8 distinct patches.
+        first_timestep: (E + 1,) int64 first timestep of each episode.
+        returns: (E,) float32; source: (E,) int32 index into `meta["sources"]`.
+
+    Raises:
+        UserError: the folder is no store.
+    """
+
+    ids: np.ndarray
+    first_slot: np.ndarray
+    layout: np.ndarray
+    first_patch: np.ndarray
+    patch_index: np.ndarray
+    patches: np.ndarray
+    first_timestep: np.ndarray
+    returns: np.ndarray
+    source: np.ndarray
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        try:
+            self.meta: dict[str, Any] = json.loads((self.folder / "meta.json").read_text())
+            for name in _ARRAYS:
+                # An empty file cannot be mapped; np.load says so with a ValueError, and such arrays are small.
+                setattr(self, name, np.load(self.folder / f"{name}.npy", mmap_mode="r"))
+        except (OSError, ValueError, KeyError) as error:
+            raise UserError(f"episode store {self.folder}: cannot be read ({error})") from error
+        self.layouts = tuple(
+            Layout(tuple(layout["kinds"]), tuple(tuple(grid) for grid in layout["grids"]))
+            for layout in self.meta["layouts"]
+        )
+
+    @property
+    def num_episodes(self) -> int:
+        return len(self.returns)
+
+    @property
+    def num_timesteps(self) -> int:
+        return len(self.layout)
+
+    @property
+    def num_slots(self) -> int:
+        return len(self.ids)
+
+    @cached_property
+    def layout_start(self) -> np.ndarray:
+        """(number of layouts + 1,) int64: where each layout begins in `layout_kinds`."""
+        return np.cumsum([0, *(len(layout.kinds) for layout in self.layouts)])
+
+    @cached_property
+    def layout_kinds(self) -> np.ndarray:
+        """The kinds of all layouts, end to end, int64."""
+        return np.concatenate([np.array(layout.kinds, np.int64) for layout in self.layouts])
+
+    @cached_property
+    def interval_start(self) -> np.ndarray:
+        """(number of layouts + 1,) int64: where each layout begins in `layout_intervals`."""
+        return np.cumsum([0, *(len(layout.intervals) for layout in self.layouts)])
+
+    @cached_property
+    def layout_intervals(self) -> np.ndarray:
+        """The patch intervals of all layouts, end to end, (n, 4) int64."""
+        return np.concatenate([layout.intervals for layout in self.layouts])
+
+    @cached_property
+    def widest(self) -> int:
+        """Slots of the longest timestep."""
+        return max(len(layout.kinds) for layout in self.layouts)
+
+    @cached_property
+    def narrowest(self) -> int:
+        """Slots of the shortest timestep."""
+        return min(len(layout.kinds) for layout in self.layouts)
+
+
+def write_store(folder: Path, episodes: Sequence[TokenEpisode], meta: dict[str, Any]) -> None:
+    """Writes a store: all of it or nothing.
+
+    The files go into a folder beside it that is renamed when complete, so what stands under `folder` is always whole. A store
+    that another process finished meanwhile is kept.
+
+    Raises:
+        OSError: the disk is full or not writable; what had been written is removed.
+    """
+    partial = folder.with_name(f"{folder.name}.partial-{os.getpid()}")
+    partial.mkdir(parents=True)
+    try:
+        arrays, layouts, sources = _join(episodes)
+        for name in _ARRAYS:
+            with (partial / f"{name}.npy").open("wb") as file:
+                np.save(file, arrays[name])
+                file.flush()
+                os.fsync(file.fileno())
+        (partial / "meta.json").write_text(
+            json.dumps({**meta, "layouts": [asdict(layout) for layout in layouts], "sources": sources})
+        )
+        if not folder.exists():
+            partial.rename(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _join(episodes: Sequence[TokenEpisode]) -> tuple[dict[str, np.ndarray], list[Layout], list[str]]:
+    """Lays episodes end to end: joint layouts, joint distinct patches."""
+    steps = [episode.timesteps for episode in episodes]
+    layouts: dict[Layout, int] = {}
+    layout = [np.array([layouts.setdefault(one, len(layouts)) for one in part.layouts])[part.layout] for part in steps]
+    offsets = np.cumsum([0, *(len(part.patches) for part in steps)])
+    every = np.concatenate([np.empty((0, PATCH, PATCH, 3), np.uint8), *(part.patches for part in steps)])
+    patches, row = distinct(every)
+    index = [row[part.patch_index + offset] for part, offset in zip(steps, offsets, strict=False)]
+    sources = list(dict.fromkeys(episode.source for episode in episodes))
+
+    def starts(counts: list[np.ndarray]) -> np.ndarray:
+        return np.concatenate([[0], np.cumsum(np.concatenate(counts))]).astype(np.int64)
+
+    arrays = {
+        "ids": np.concatenate([part.ids for part in steps]),
+        "first_slot": starts([part.num_slots for part in steps]),
+        "layout": np.concatenate(layout).astype(np.uint16),
+        "first_patch": starts([part.num_patches for part in steps]),
+        "patch_index": np.concatenate(index).astype(np.int32),
+        "patches": patches,
+        "first_timestep": starts([np.array([len(part) for part in steps])]),
+        "returns": np.array([episode.total_reward for episode in episodes], np.float32),
+        "source": np.array([sources.index(episode.source) for episode in episodes], np.int32),
+    }
+    return arrays, list(layouts), sources

@@ -1,0 +1,209 @@
+"""Timesteps as tokens: one vectorised pass over the columns of an episode, for training and for acting alike.
+
+One timestep, for the space Dict(camera=image, goal=text, joints=Box(2)) and the action space Box(2) (Gato, section 2.1):
+
+    | goal: text pieces | camera: patches, raster order | joints: 2 bins | '|' | action: 2 bins |
+      text, then images, then tensors; keys in lexicographic order          ^ separator
+
+Timesteps follow each other in time order. A text action ends with the end-of-text id; a text observation does not.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from gymnasium import Space, spaces
+
+from gato_lightning.episode import Episode
+from gato_lightning.errors import UserError
+from gato_lightning.leaves import ImageLeaf, Leaf, TextLeaf, leaves
+from gato_lightning.patches import PATCH, patch_intervals
+from gato_lightning.text import TextTokenizer
+from gato_lightning.vocabulary import Kind, Vocabulary
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the slots of a timestep hold; shared by all timesteps whose texts are equally long.
+
+    Args:
+        kinds: a `Kind` per slot.
+        grids: (rows, columns) of patches of each image, in order.
+    """
+
+    kinds: tuple[int, ...]
+    grids: tuple[tuple[int, int], ...] = ()
+
+    @cached_property
+    def intervals(self) -> np.ndarray:
+        """(num_patches, 4) int64, see `patch_intervals`."""
+        return np.concatenate([np.empty((0, 4), np.int64), *(patch_intervals(*grid) for grid in self.grids)])
+
+
+@dataclass(frozen=True)
+class TokenTimesteps:
+    """T timesteps as tokens, end to end.
+
+    Args:
+        ids: (S,) uint16 token ids; patch slots hold the padding id.
+        layouts: the distinct layouts.
+        layout: (T,) int64 index into `layouts`.
+        patches: (U, 16, 16, 3) uint8, the distinct patches.
+        patch_index: (P,) int64, the row of `patches` in each patch slot, in slot order.
+    """
+
+    ids: np.ndarray
+    layouts: tuple[Layout, ...]
+    layout: np.ndarray
+    patches: np.ndarray
+    patch_index: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.layout)
+
+    @cached_property
+    def num_slots(self) -> np.ndarray:
+        """(T,) int64 slots of each timestep."""
+        return np.array([len(layout.kinds) for layout in self.layouts], np.int64)[self.layout]
+
+    @cached_property
+    def num_patches(self) -> np.ndarray:
+        """(T,) int64 patch slots of each timestep."""
+        return np.array([len(layout.intervals) for layout in self.layouts], np.int64)[self.layout]
+
+
+def distinct(patches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Keeps each distinct patch once.
+
+    Args:
+        patches: (P, 16, 16, 3) uint8.
+
+    Returns:
+        (U, 16, 16, 3) uint8 distinct patches and (P,) int64, the row of each patch among them.
+    """
+    rows = np.ascontiguousarray(patches).reshape(len(patches), PATCH * PATCH * 3)
+    _, first, index = np.unique(rows.view(f"V{rows.shape[1]}").ravel(), return_index=True, return_inverse=True)
+    return patches[first], index.reshape(-1)
+
+
+class TimestepTokenizer:
+    """Turns timesteps of a space into tokens and action tokens back into actions.
+
+    Args:
+        observation_space: any nesting of Box, Discrete, MultiDiscrete, MultiBinary, Text, Dict and Tuple.
+        action_space: the same, without images.
+        vocabulary: the id ranges.
+        text: the text tokenizer.
+
+    Raises:
+        UserError: a space that cannot be tokenised, named by its key.
+    """
+
+    def __init__(
+        self, observation_space: Space, action_space: Space, vocabulary: Vocabulary, text: TextTokenizer
+    ) -> None:
+        self.observation_space, self.action_space = observation_space, action_space
+        self.vocabulary, self.text = vocabulary, text
+        self._observation = leaves(observation_space, "observation", vocabulary, text, is_action=False)
+        self._action = leaves(action_space, "action", vocabulary, text, is_action=True)
+        if not self._action:
+            raise UserError(f"action: the space {action_space} holds nothing to predict")
+
+    @property
+    def acts_in_text(self) -> bool:
+        """Whether an action is one text, of no fixed length."""
+        return len(self._action) == 1 and isinstance(self._action[0], TextLeaf)
+
+    @cached_property
+    def action_ids(self) -> np.ndarray:
+        """(A, 2) int64: first id and number of ids that each action token may take.
+
+        Raises:
+            UserError: the action space mixes text with other actions, which has no fixed number of tokens.
+        """
+        if any(isinstance(leaf, TextLeaf) for leaf in self._action):
+            raise UserError(f"action: cannot act in {self.action_space}: a text has no fixed number of tokens")
+        return np.concatenate([leaf.id_ranges() for leaf in self._action])
+
+    @cached_property
+    def action_kinds(self) -> list[int]:
+        """The `Kind` of each of the A action tokens."""
+        return [int(leaf.kind) for leaf in self._action for _ in range(len(leaf.id_ranges()))]
+
+    def encode_episode(self, episode: Episode) -> TokenTimesteps:
+        """Tokens of a whole episode.
+
+        Raises:
+            UserError: a value that cannot be tokenised; names key and timestep.
+        """
+        observed = _columns(self._observation, episode.observations)
+        return self._encode(observed, _columns(self._action, episode.actions), len(episode))
+
+    def encode_observations(self, observations: Any, count: int) -> TokenTimesteps:
+        """Tokens of `count` stacked observations, each up to and with its separator, where an action is to follow."""
+        return self._encode(_columns(self._observation, observations), [], count)
+
+    def decode_actions(self, ids: np.ndarray) -> list[Any]:
+        """Actions of N timesteps.
+
+        Args:
+            ids: (N, A) token ids, each within `action_ids`.
+
+        Returns:
+            N values of the action space.
+        """
+        bounds = np.cumsum([0, *(leaf.num_slots for leaf in self._action)])
+        parts = [leaf.decode(ids[:, a:b]) for leaf, a, b in zip(self._action, bounds, bounds[1:], strict=False)]
+        by_path = dict(zip((leaf.path for leaf in self._action), parts, strict=True))
+        return [_rebuild(self.action_space, (), by_path, n) for n in range(len(ids))]
+
+    def _encode(self, observed: list[tuple[Leaf, Any]], acted: list[tuple[Leaf, Any]], count: int) -> TokenTimesteps:
+        """Every leaf gives a (T, n) block of ids, -1 where a shorter text leaves holes; side by side they are the timesteps."""
+        blocks = [leaf.encode(column) for leaf, column in observed]
+        blocks.append(np.full((count, 1), self.vocabulary.separator))
+        blocks += [leaf.encode(column) for leaf, column in acted]
+        kinds = [*(leaf.kind for leaf, _ in observed), Kind.SEPARATOR, *(leaf.kind for leaf, _ in acted)]
+        images = [(leaf, column) for leaf, column in observed if isinstance(leaf, ImageLeaf)]
+        ids = np.concatenate(blocks, axis=1)  # (T, W)
+        layouts, layout = _layouts(
+            ids >= 0, np.repeat(kinds, [block.shape[1] for block in blocks]), tuple(leaf.grid for leaf, _ in images)
+        )
+        patches = [leaf.patches(column) for leaf, column in images]  # each (T, p, 16, 16, 3)
+        flat = np.concatenate(patches, axis=1) if patches else np.empty((0, PATCH, PATCH, 3), np.uint8)
+        return TokenTimesteps(
+            ids[ids >= 0].astype(np.uint16), layouts, layout, *distinct(flat.reshape(-1, PATCH, PATCH, 3))
+        )
+
+
+def _layouts(
+    filled: np.ndarray, kinds: np.ndarray, grids: tuple[tuple[int, int], ...]
+) -> tuple[tuple[Layout, ...], np.ndarray]:
+    """The distinct layouts of T timesteps and the index of each one's, from which slots are filled, (T, W) bool."""
+    if filled.all():
+        return (Layout(tuple(kinds.tolist()), grids),), np.zeros(len(filled), np.int64)
+    masks, index = np.unique(filled, axis=0, return_inverse=True)
+    return tuple(Layout(tuple(kinds[mask].tolist()), grids) for mask in masks), index.reshape(-1)
+
+
+def _columns(parts: Sequence[Leaf], values: Any) -> list[tuple[Leaf, Any]]:
+    """Pairs every leaf with its column, found by the leaf's path."""
+    columns = []
+    for leaf in parts:
+        column = values
+        for key in leaf.path:
+            column = column[key]
+        columns.append((leaf, column))
+    return columns
+
+
+def _rebuild(space: Space, path: tuple[Any, ...], parts: dict[tuple[Any, ...], Any], n: int) -> Any:
+    """The n-th value of a nested space from the decoded columns of its leaves."""
+    if isinstance(space, spaces.Dict):
+        return {key: _rebuild(part, (*path, key), parts, n) for key, part in space.spaces.items()}
+    if isinstance(space, spaces.Tuple):
+        return tuple(_rebuild(part, (*path, i), parts, n) for i, part in enumerate(space.spaces))
+    return parts[path][n]
+
+
