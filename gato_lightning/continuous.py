@@ -10,8 +10,8 @@ _SCALE = np.log(MU * M + 1.0)
 
 
 def mu_law(x: np.ndarray) -> np.ndarray:
-    """F(x) = sgn(x) log(mu |x| + 1) / log(mu M + 1), clipped to [-1, 1]. |x| = M maps to exactly 1; +-inf to +-1."""
-    return np.clip(np.sign(x) * np.log1p(MU * np.abs(x)) / _SCALE, -1.0, 1.0)
+    """F(x) = sgn(x) log(mu |x| + 1) / log(mu M + 1), clipped to [-1, 1]: |x| >= M, infinity too, maps to +-1."""
+    return np.sign(x) * np.minimum(np.log1p(MU * np.minimum(np.abs(x), M)) / _SCALE, 1.0)
 
 
 def inverse_mu_law(y: np.ndarray) -> np.ndarray:

@@ -28,9 +28,9 @@ class GatoModule(LightningModule):
         optimizer: the optimiser's settings.
     """
 
-    def __init__(self, config: GatoConfig | None = None, optimizer: OptimizerConfig | None = None) -> None:
+    def __init__(self, config: GatoConfig = GatoConfig(), optimizer: OptimizerConfig = OptimizerConfig()) -> None:  # noqa: B008
         super().__init__()
-        self.config, self.optimizer_config = config or GatoConfig(), optimizer or OptimizerConfig()
+        self.config, self.optimizer_config = config, optimizer
         self.model = Gato(self.config)
         self._sums: dict[str, Tensor] = {}
 

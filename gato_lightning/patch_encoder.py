@@ -23,14 +23,16 @@ class PatchEncoder(nn.Module):
     Args:
         width: model width.
         channels: channels of the block, a multiple of 32.
-        stride: stride of the stem. 1 is the paper's full resolution; 2 and 4 cost that much squared less.
+        stride: stride of the stem, 1, 2, 4 or 8. 1 is the paper's full resolution; the others cost that much squared less.
     """
 
     def __init__(self, width: int, channels: int = 64, stride: int = 1) -> None:
         super().__init__()
         norm = partial(GroupNormAct, num_groups=GROUPS, act_layer=nn.GELU)
         side = PATCH // stride
-        self.stem = create_conv2d(3, channels, max(3, stride), stride=stride, bias=True)
+        # 3x3 kernels that overlap, or, from stride 4 on, kernels that tile the patch.
+        kernel, padding = (3, 1) if stride <= 2 else (stride, 0)
+        self.stem = create_conv2d(3, channels, kernel, stride=stride, padding=padding, bias=True)
         self.block = PreActBasic(channels, channels, norm_layer=norm, conv_layer=create_conv2d)
         self.norm = norm(channels)
         self.project = nn.Linear(channels * side * side, width)

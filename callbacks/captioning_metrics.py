@@ -1,0 +1,92 @@
+"""Captions and answers for held-out pictures: written, scored and shown while training."""
+
+from typing import Any, ClassVar
+
+from lightning import LightningModule, Trainer
+
+from callbacks.caption_scores import answer_scores, caption_scores, plain
+from callbacks.held_out_text import HeldOutTextCallback, evenly
+from callbacks.picture_grid import Line, draw_grid, find_picture, find_texts
+from gato_lightning.tasks import GenerationTask
+
+
+class CaptioningMetrics(HeldOutTextCallback):
+    """Logs `metrics/<task>/<metric>` and a grid of pictures with what was written and what would be right.
+
+    Args:
+        every_n_steps: optimiser steps between two evaluations; 0: only at the end.
+        max_examples: held-out examples of each task while training.
+        final_examples: the same at the end of the fit; None for all.
+        temperature: of captions; 0 takes the likeliest token (Gato, section 5.3: 0.9).
+        answer_temperature: of answers.
+        max_new_tokens: most tokens of a caption or answer.
+        pictures: pictures in the grid.
+        seed: of the sampled tokens.
+
+    Attributes:
+        results: the latest metrics of every task, on rank 0.
+    """
+
+    kinds: ClassVar[tuple[str, ...]] = ("caption", "answer")
+
+    def __init__(
+        self,
+        every_n_steps: int = 1000,
+        max_examples: int = 64,
+        final_examples: int | None = None,
+        temperature: float = 0.9,
+        answer_temperature: float = 0.0,
+        max_new_tokens: int = 16,
+        pictures: int = 12,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(every_n_steps, seed)
+        self.max_examples, self.final_examples = max_examples, final_examples
+        self.temperature, self.answer_temperature = temperature, answer_temperature
+        self.max_new_tokens, self.pictures = max_new_tokens, pictures
+        self.results: dict[str, dict[str, float]] = {}
+
+    def evaluate(
+        self, trainer: Trainer, module: LightningModule, name: str, task: GenerationTask, at_end: bool
+    ) -> None:
+        """Writes and scores the texts of one task."""
+        count = len(task.observations)
+        chosen = evenly(count, self.max_examples if not at_end else self.final_examples or count)
+        observations = [task.observations[i] for i in chosen]
+        references = [task.references[i] for i in chosen]
+        temperature = self.temperature if task.kind == "caption" else self.answer_temperature
+        texts = self.write(trainer, module, name, observations, self.max_new_tokens, temperature)
+        if not trainer.is_global_zero:
+            return
+        if task.kind == "caption":
+            scores = caption_scores(texts, references, self.seed)
+        else:
+            scores = answer_scores(texts, references, [task.groups[i] for i in chosen], task.baseline)
+        self.results[name] = scores
+        for logger in trainer.loggers:
+            logger.log_metrics(
+                {f"metrics/{name}/{metric}": value for metric, value in scores.items()}, trainer.global_step
+            )
+        shown = evenly(len(chosen), self.pictures)
+        self._show(trainer, name, *([column[i] for i in shown] for column in (observations, references, texts)))
+
+    def _show(
+        self, trainer: Trainer, name: str, observations: list[Any], references: list[Any], texts: list[str]
+    ) -> None:
+        pictures, captions = [], []
+        for observation, right, text in zip(observations, references, texts, strict=True):
+            picture = find_picture(observation)
+            if picture is not None:
+                is_right = plain(text) in map(plain, right)
+                pictures.append(picture)
+                captions.append(
+                    [Line(question, "dimgrey") for question in find_texts(observation)]
+                    + [Line(right[0]), Line(text, "green" if is_right else "firebrick")]
+                )
+        if pictures:
+            grid = draw_grid(pictures, captions)
+            for logger in trainer.loggers:
+                # Of Lightning's loggers, TensorBoard's alone has this.
+                add_image = getattr(logger.experiment, "add_image", None)
+                if add_image is not None:
+                    add_image(f"metrics/{name}", grid, trainer.global_step, dataformats="HWC")

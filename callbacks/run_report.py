@@ -1,0 +1,97 @@
+"""The end of a run: a table on the terminal and `report.json` in the log folder."""
+
+import platform
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+from rich.console import Console
+from rich.table import Table
+
+from gato_lightning.report import score_records, write_json
+from gato_lightning.rollout import mean_score
+
+PACKAGES = ("gato-lightning", "torch", "lightning", "timm", "gymnasium", "numpy")
+
+
+class RunReport(Callback):
+    """Gathers what the other callbacks found; stands last among them.
+
+    The mixture is printed when the run starts and logged to TensorBoard.
+    """
+
+    def __init__(self) -> None:
+        self._begin = time.time()
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not trainer.is_global_zero:
+            return
+        rows = trainer.datamodule.mixture_table()  # type: ignore[attr-defined]
+        table = mixture_table(rows)
+        Console().print(table)
+        for logger in trainer.loggers:
+            if hasattr(logger.experiment, "add_text"):
+                logger.experiment.add_text("mixture", _markdown(rows), trainer.global_step)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not trainer.is_global_zero:
+            return
+        report = self._report(trainer, pl_module)
+        path = Path(trainer.log_dir or ".") / "report.json"
+        write_json(path, report)
+        Console().print(_text_table(report["text"]), f"report: {path}")
+
+    def _report(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
+        scores = [score for callback in trainer.callbacks for score in getattr(callback, "scores", [])]  # type: ignore[attr-defined]
+        text: dict[str, dict[str, float]] = {}
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+            for task, metrics in getattr(callback, "results", {}).items():
+                text.setdefault(task, {}).update(metrics)
+        seen = [callback.tokens_seen for callback in trainer.callbacks if hasattr(callback, "tokens_seen")]  # type: ignore[attr-defined]
+        losses = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("val/")}
+        return {
+            "mean_score": mean_score(scores),
+            "control": score_records(scores),
+            "text": text,
+            "validation_loss": losses,
+            "wall_seconds": round(time.time() - self._begin, 1),
+            "tokens_seen": seen[0] if seen else None,
+            "steps": trainer.global_step,
+            "parameters": sum(parameter.numel() for parameter in pl_module.parameters()),
+            "machine": platform.platform(),
+            "device": str(pl_module.device),
+            "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        }
+
+
+def mixture_table(rows: list[dict[str, Any]]) -> Table:
+    """What the run will see, for the terminal."""
+    table = Table(title="mixture", caption="weight: share of sequences; share of slots: as counted in a sample")
+    for column in rows[0]:
+        table.add_column(column, justify="left" if column in ("task", "domain") else "right")
+    for row in rows:
+        table.add_row(*(_cell(row.get(column, "")) for column in rows[0]))
+    return table
+
+
+def _text_table(text: dict[str, dict[str, float]]) -> Table:
+    table = Table(title="text")
+    for column in ("task", "metric", "value"):
+        table.add_column(column, justify="right" if column == "value" else "left")
+    for task, metrics in text.items():
+        for name, value in metrics.items():
+            table.add_row(task, name, _cell(value))
+    return table
+
+
+def _markdown(rows: list[dict[str, Any]]) -> str:
+    columns = list(rows[0])
+    lines = [columns, ["---"] * len(columns), *([_cell(row.get(column, "")) for column in columns] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

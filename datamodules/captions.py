@@ -1,0 +1,107 @@
+"""Captioning: emoji and their names (Gato, section 2.3, has pictures and captions as one kind of episode)."""
+
+import string
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+from gymnasium import spaces
+
+from datamodules.base import TaskDataModule
+from datamodules.emoji_catalogue import Emoji, catalogue
+from datamodules.images import check_image_size, colour, load, paint
+from datamodules.pairs import check_fraction, check_least, grouped
+from datamodules.splits import is_held_out
+from gato_lightning.episode import Episode
+from gato_lightning.tasks import GenerationTask
+
+_EPISODES_PER_JOB = 256
+_CHARACTERS = string.ascii_lowercase + string.digits + " "
+
+
+class CaptionsDataModule(TaskDataModule):
+    """Each timestep shows one emoji; the action is its name in plain words, such as `"grinning face"`.
+
+    Held out are whole concepts: the emoji of all genders, skin tones and directions of one thing stand on one side of
+    the split, and so do flags that look the same.
+
+    Args:
+        image_size: side of the pictures in pixels, a positive multiple of 16.
+        background: colour behind the emoji, a name or `#rrggbb`. Half of the emoji with white in them vanish on white.
+        skin_tones: keep the variants of skin tone (3,910 pictures instead of 1,881).
+        views: paintings of each training picture: the first is the whole square as in the held-out part, the others are
+            smaller, anywhere, on a background of any colour.
+        held_out: share of the concepts that is never trained on, in (0, 1).
+        pairs_per_episode: pairs in one episode, one a timestep; 5 in the paper (Gato, section 2.3).
+        timesteps: most timesteps of a training window; None for as many as fit.
+        seed: decides the order of the pairs and the views, not the split.
+    """
+
+    domain = "captions"
+
+    def __init__(
+        self,
+        image_size: int = 64,
+        background: str = "grey",
+        skin_tones: bool = False,
+        views: int = 4,
+        held_out: float = 0.1,
+        pairs_per_episode: int = 1,
+        timesteps: int | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(timesteps=timesteps, seed=seed)
+        self.image_size = check_image_size("image_size", image_size)
+        self.background = colour("background", background)
+        self.skin_tones = skin_tones
+        self.views = check_least("views", views, 1)
+        self.held_out = check_fraction("held_out", held_out)
+        self.pairs_per_episode = check_least("pairs_per_episode", pairs_per_episode, 1)
+        self.observation_space = spaces.Dict({"image": spaces.Box(0, 255, (image_size, image_size, 3), np.uint8)})
+        self.action_space = spaces.Text(max_length=100, charset=_CHARACTERS)
+
+    def jobs(self, split: Literal["train", "val"]) -> list[Callable[[], Iterator[Episode]]]:
+        """Paints the pictures of one side of the split, in an order that the seed decides."""
+        views = self.views if split == "train" else 1
+        pairs = [(emoji, view) for emoji in self._emoji(split) for view in range(views)]
+        order = np.random.default_rng(self.seed).permutation(len(pairs))
+        chunks = grouped([pairs[i] for i in order], self.pairs_per_episode * _EPISODES_PER_JOB)
+        return [partial(self._episodes, chunk) for chunk in chunks]
+
+    def generation(self) -> GenerationTask:
+        """Every held-out picture; its references are all of its names."""
+        emoji = self._emoji("val")
+        return GenerationTask(
+            kind="caption",
+            observations=[{"image": self._paint(one, view=0)} for one in emoji],
+            references=[one.names for one in emoji],
+            groups=[""] * len(emoji),
+            baseline={},
+        )
+
+    def _emoji(self, split: str) -> list[Emoji]:
+        wanted = split == "val"
+        return [one for one in catalogue(self.skin_tones) if is_held_out(one.concept, self.held_out) == wanted]
+
+    def _episodes(self, pairs: Sequence[tuple[Emoji, int]]) -> Iterator[Episode]:
+        for group in grouped(pairs, self.pairs_per_episode):
+            yield Episode(
+                observations={"image": np.stack([self._paint(emoji, view) for emoji, view in group])},
+                actions=[emoji.names[0] for emoji, _ in group],
+                rewards=np.zeros(len(group), np.float32),
+                source="twemoji",
+            )
+
+    def _paint(self, emoji: Emoji, view: int) -> np.ndarray:
+        """One painting: uint8 (image_size, image_size, 3)."""
+        look: dict[str, Any] = {"background": self.background}
+        if view:
+            # Drawn from what names the painting, so that it is the same in whichever job it is painted.
+            rng = np.random.default_rng([self.seed, view, *emoji.path.stem.encode()])
+            look = {
+                "background": tuple(rng.integers(0, 256, 3).tolist()),
+                "scale": rng.uniform(0.7, 1.0),
+                "place": rng.uniform(0.0, 1.0, 2),
+            }
+        return paint(load(emoji.path), self.image_size, **look)

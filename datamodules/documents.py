@@ -1,0 +1,114 @@
+"""Documents of prose: what ships with Python, and the user's own text files."""
+
+import ast
+import platform
+import re
+import sysconfig
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gato_lightning.errors import UserError
+
+TOPICS, DOCSTRINGS = "python:topics", "python:docstrings"
+
+# Tests, and folders that are no part of the library although they lie in it.
+_SKIPPED = {"site-packages", "dist-packages", "test", "tests", "idle_test", "lib2to3", "pydoc_data", "turtledemo"}
+
+
+@dataclass(frozen=True)
+class Document:
+    """One document.
+
+    Args:
+        name: names it on every machine, such as `"python:docstrings/json/decoder.py"`.
+        parts: its text, in pieces that may also stand in other documents (the docstrings of one file).
+    """
+
+    name: str
+    parts: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The whole text, its parts separated by an empty line."""
+        return "\n\n".join(self.parts)
+
+
+def fingerprint(source: str) -> list[object]:
+    """What changes when the text of a source does: the version of Python, or size and time of every file."""
+    if source in (TOPICS, DOCSTRINGS):
+        return [source, platform.python_version()]
+    found = ((path, path.stat()) for path in _text_files(Path(source)))
+    return [source, *([str(path), stat.st_size, stat.st_mtime_ns] for path, stat in found)]
+
+
+def read(sources: Iterable[str]) -> list[Document]:
+    """Reads the documents of all sources, without the parts that an earlier document has as well.
+
+    Args:
+        sources: `TOPICS`, `DOCSTRINGS`, text files, or folders, of which every `.txt` file at any depth is read.
+
+    Raises:
+        UserError: a source that does not exist, holds no text or is not UTF-8; names it.
+    """
+    seen: set[str] = set()
+    documents = []
+    for source in sources:
+        # Inherited docstrings are copied from class to class; a copy must not stand on the other side of the split.
+        for document in _documents(source):
+            fresh = {_essence(part): part for part in document.parts if _essence(part) not in seen}
+            seen.update(fresh)
+            fresh.pop("", None)
+            if fresh:
+                documents.append(Document(document.name, tuple(fresh.values())))
+    return documents
+
+
+def _essence(text: str) -> str:
+    """A text less case, spacing and punctuation: near copies share it."""
+    return " ".join(re.findall(r"\w+", text.lower()))
+
+
+def _documents(source: str) -> Iterator[Document]:
+    if source == TOPICS:
+        from pydoc_data.topics import topics
+
+        yield from (Document(f"{TOPICS}/{name}", (text.strip(),)) for name, text in sorted(topics.items()))
+    elif source == DOCSTRINGS:
+        root = Path(sysconfig.get_paths()["stdlib"])
+        for path in sorted(root.rglob("*.py")):
+            name = path.relative_to(root)
+            if _SKIPPED.isdisjoint(name.parts):
+                yield Document(f"{DOCSTRINGS}/{name.as_posix()}", tuple(_docstrings(path)))
+    else:
+        root = Path(source)
+        for path in _text_files(root):
+            name = path.relative_to(root) if root.is_dir() else path.name
+            try:
+                yield Document(str(name), (path.read_text(encoding="utf-8").strip(),))
+            except UnicodeDecodeError as error:
+                raise UserError(f"text file {path}: not UTF-8 at byte {error.start}") from error
+
+
+def _docstrings(path: Path) -> Iterator[str]:
+    """The docstrings of a file, which is parsed but not run."""
+    try:
+        tree = ast.parse(path.read_bytes())
+    except SyntaxError:  # a few files of the library are broken on purpose, to test tools
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            text = ast.get_docstring(node)
+            if text:
+                yield text
+
+
+def _text_files(source: Path) -> list[Path]:
+    if source.is_file():
+        return [source]
+    if not source.is_dir():
+        raise UserError(f"text source {source}: no such file or folder; expected one, '{TOPICS}' or '{DOCSTRINGS}'")
+    files = sorted(source.rglob("*.txt"))
+    if not any(path.stat().st_size for path in files):
+        raise UserError(f"text source {source}: no .txt file with text in it")
+    return files

@@ -1,0 +1,37 @@
+"""The base of Gymnasium's own suites: an environment by its id, and a control law as the expert."""
+
+from collections.abc import Collection
+from typing import Any
+
+import gymnasium
+
+from datamodules.control import ControlDataModule
+from gato_lightning.errors import UserError, unknown
+
+
+class GymDataModule(ControlDataModule):
+    """An environment that `gymnasium.make` knows.
+
+    Args:
+        env_id: Gymnasium's name of the environment, such as `CartPole-v1`.
+        env_kwargs: what the environment's constructor takes, such as `{map_name: 8x8}`.
+        kwargs: of `ControlDataModule`.
+    """
+
+    def __init__(self, env_id: str, env_kwargs: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if env_id not in self.env_ids():
+            raise unknown(f"{self.domain} environment", env_id, self.env_ids())
+        self.env_id, self.env_kwargs = env_id, env_kwargs or {}
+        self.observation_space, self.action_space = self.env.observation_space, self.env.action_space
+
+    def env_ids(self) -> Collection[str]:
+        """The environments that there is an expert for."""
+        raise NotImplementedError
+
+    def make_env(self, render_mode: str | None = None) -> gymnasium.Env:
+        try:
+            # Gymnasium's checker of environments under development slows each step down.
+            return gymnasium.make(self.env_id, render_mode=render_mode, disable_env_checker=True, **self.env_kwargs)
+        except (TypeError, ValueError, KeyError) as error:
+            raise UserError(f"{self.env_id} cannot be made with env_kwargs {self.env_kwargs}: {error}") from error

@@ -1,0 +1,148 @@
+"""Text: prose cut into pieces that fit the context (Gato, section 2.2 has text as one kind of episode)."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, partial
+from typing import Any, Literal
+
+import numpy as np
+from gymnasium import spaces
+
+from datamodules.base import TaskDataModule
+from datamodules.documents import DOCSTRINGS, TOPICS, Document, fingerprint, read
+from datamodules.pairs import check_fraction, check_least, grouped
+from datamodules.splits import is_held_out
+from gato_lightning.episode import Episode
+from gato_lightning.errors import UserError
+from gato_lightning.store import EpisodeStore
+from gato_lightning.tasks import GenerationTask
+from gato_lightning.text import TextTokenizer
+from gato_lightning.vocabulary import NUM_TEXT
+
+_DOCUMENTS_PER_JOB = 64
+_RESERVED = 2  # tokens of a timestep that are not of the text: the separator and the end of text
+
+
+class TextDataModule(TaskDataModule):
+    """Each episode has one timestep that shows nothing; the action is a piece of a document.
+
+    Held out are whole documents (all docstrings of a file are one), less what stands in a training document too.
+
+    Args:
+        sources: `python:topics` (Python's language reference), `python:docstrings` (the standard library's), text
+            files, and folders, of which every `.txt` file is read.
+        piece_tokens: most tokens of a piece, 8 or more; None for as many as the context holds.
+        held_out: share of the documents that is never trained on, in (0, 1).
+        openings: held-out pieces whose openings are continued while training.
+        timesteps: most timesteps of a training window; an episode has one.
+        seed: of nothing here; every task has one.
+    """
+
+    domain = "text"
+
+    def __init__(
+        self,
+        sources: Sequence[str] = (TOPICS, DOCSTRINGS),
+        piece_tokens: int | None = None,
+        held_out: float = 0.1,
+        openings: int = 32,
+        timesteps: int | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(timesteps=timesteps, seed=seed)
+        if not sources:
+            raise UserError("sources is empty; expected at least one source of text")
+        self.sources = tuple(sources)
+        self.piece_tokens = None if piece_tokens is None else check_least("piece_tokens", piece_tokens, 8)
+        self.held_out = check_fraction("held_out", held_out)
+        self.openings = check_least("openings", openings, 1)
+        self.observation_space = spaces.Dict({})
+        self.action_space = spaces.Text(max_length=1_000_000)
+
+    def settings(self) -> dict[str, Any]:
+        """What shapes the pieces: besides the arguments, the text itself and the context that they must fit."""
+        shaped = {key: value for key, value in super().settings().items() if key != "openings"}
+        return {**shaped, "piece_tokens": self._most_tokens, "sources": self._fingerprints}
+
+    def jobs(self, split: Literal["train", "val"]) -> list[Callable[[], Iterator[Episode]]]:
+        """Cuts the documents of one side of the split."""
+        wanted = split == "val"
+        documents = [one for one in self._documents if is_held_out(one.name, self.held_out) == wanted]
+        if not documents:
+            raise UserError(f"sources {list(self.sources)}: too few documents to have any for '{split}'")
+        return [partial(self._episodes, chunk) for chunk in grouped(documents, _DOCUMENTS_PER_JOB)]
+
+    def generation(self) -> GenerationTask:
+        """Held-out pieces at even distances, to continue the openings of; after `setup`."""
+        store = self.stores["val"]
+        chosen = np.linspace(0, store.num_timesteps - 1, min(self.openings, store.num_timesteps)).astype(int)
+        texts = [self._decode(store, timestep) for timestep in chosen]
+        return GenerationTask(
+            kind="text",
+            observations=[{} for _ in texts],
+            references=[[text] for text in texts],
+            groups=[""] * len(texts),
+            baseline={},
+        )
+
+    def unigram_nats(self) -> float:
+        """Nats per held-out token of a model that knows only how frequent each token is; after `setup`."""
+        return self._unigram_nats
+
+    @cached_property
+    def _unigram_nats(self) -> float:
+        train, held_out = (_text_ids(self.stores[split]) for split in ("train", "val"))
+        counts = np.bincount(train, minlength=NUM_TEXT) + 1.0  # add-one smoothing: tokens never trained on occur too
+        return float(-np.log(counts / counts.sum())[held_out].mean())
+
+    @cached_property
+    def _documents(self) -> list[Document]:
+        return read(self.sources)
+
+    @cached_property
+    def _fingerprints(self) -> list[list[object]]:
+        return [fingerprint(source) for source in self.sources]
+
+    @property
+    def _most_tokens(self) -> int:
+        room = self.context_length - _RESERVED
+        if self.piece_tokens is not None and self.piece_tokens > room:
+            raise UserError(
+                f"piece_tokens is {self.piece_tokens}; a context of {self.context_length} holds {room} at most"
+            )
+        return self.piece_tokens or room
+
+    def _episodes(self, documents: Sequence[Document]) -> Iterator[Episode]:
+        for document in documents:
+            for piece in cut(document.text, self.text_tokenizer, self._most_tokens):
+                yield Episode({}, [piece], np.zeros(1, np.float32), source="prose")
+
+    def _decode(self, store: EpisodeStore, timestep: int) -> str:
+        ids = store.ids[store.first_slot[timestep] : store.first_slot[timestep + 1]]
+        return self.text_tokenizer.decode(ids[1:-1].tolist())  # less the separator and the end of text
+
+
+def cut(text: str, tokenizer: TextTokenizer, most: int) -> Iterator[str]:
+    """Cuts a text between words into pieces of at most `most` tokens; the white space at a cut belongs to no piece."""
+    # A character is at most 4 tokens (one per byte) and a text has a leading one, so that such a run fits in any case.
+    longest = max(1, (most - 1) // 4)
+    words = re.findall(rf"\S{{1,{longest}}}\s*", text)
+    start = 0
+    while start < len(words):
+        # An estimate from below: words are counted one by one, which the tokenizer remembers, so that a long text is
+        # not encoded again and again.
+        stop, tokens = start, 0
+        while stop < len(words) and (stop == start or tokens < most):
+            word = words[stop].rstrip()
+            tokens += len(tokenizer.encode(word)) + words[stop].count("\n", len(word))
+            stop += 1
+        while stop > start + 1 and len(tokenizer.encode("".join(words[start:stop]).rstrip())) > most:
+            stop -= 1
+        yield "".join(words[start:stop]).rstrip()
+        start = stop
+
+
+def _text_ids(store: EpisodeStore) -> np.ndarray:
+    """All text tokens of a store, those that end a text included."""
+    ids = np.asarray(store.ids, np.int64)
+    return ids[ids < NUM_TEXT]

@@ -1,0 +1,149 @@
+"""Visual questions: grid scenes that look like BabyAI's, and questions about them."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from random import Random
+from string import ascii_lowercase
+from typing import Any, Literal
+
+import numpy as np
+from gymnasium import spaces
+
+from datamodules.base import TaskDataModule
+from datamodules.grid_questions import KINDS, Question, ask
+from datamodules.grid_scenes import CONCEPTS, Scene, object_set, render, sample_scene
+from datamodules.images import PATCH
+from datamodules.pairs import check_fraction, check_least, grouped
+from datamodules.splits import is_held_out
+from gato_lightning.episode import Episode
+from gato_lightning.errors import UserError, unknown
+from gato_lightning.tasks import GenerationTask
+
+_EPISODES_PER_JOB = 1000
+
+Pair = tuple[Scene, Question]
+
+
+class VqaDataModule(TaskDataModule):
+    """Each timestep shows a scene and asks about it; the action is the answer, one word.
+
+    Held out are sets of objects: whatever objects stand together in a held-out scene never do so in a training scene.
+    With `held_out_concepts`, the held-out questions are harder: each asks about an object that occurs in no training
+    scene and in no training question, though its colour and its type do.
+
+    Args:
+        grid: cells on a side, 2 or more; a cell has 16 x 16 pixels.
+        objects: most objects of a scene, 2 to 4; the fewest are 2.
+        questions: training questions, each about a scene of its own.
+        val_questions: held-out questions.
+        held_out: share of the object sets that is never trained on, in (0, 1).
+        held_out_concepts: objects that are never trained on, such as `"red ball"`.
+        pairs_per_episode: questions in one episode, one a timestep; 5 in the paper (Gato, section 2.3).
+        timesteps: most timesteps of a training window; None for as many as fit.
+        seed: decides scenes and questions, not the split.
+    """
+
+    domain = "vqa"
+
+    def __init__(
+        self,
+        grid: int = 4,
+        objects: int = 4,
+        questions: int = 20_000,
+        val_questions: int = 500,
+        held_out: float = 0.1,
+        held_out_concepts: Sequence[str] = (),
+        pairs_per_episode: int = 1,
+        timesteps: int | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(timesteps=timesteps, seed=seed)
+        self.grid = check_least("grid", grid, 2)
+        if not 2 <= objects <= 4:
+            raise UserError(f"objects is {objects}; expected 2 to 4")
+        self.objects = objects
+        self.questions = {
+            "train": check_least("questions", questions, 1),
+            "val": check_least("val_questions", val_questions, 1),
+        }
+        self.held_out = check_fraction("held_out", held_out)
+        self.new = tuple(held_out_concepts)
+        for concept in self.new:
+            if concept not in CONCEPTS:
+                raise unknown("held-out concept", concept, CONCEPTS)
+        self.known = tuple(concept for concept in CONCEPTS if concept not in self.new)
+        if not self.known:
+            raise UserError("held_out_concepts names every object; expected some to be left to train on")
+        self.pairs_per_episode = check_least("pairs_per_episode", pairs_per_episode, 1)
+        side = grid * PATCH
+        self.observation_space = spaces.Dict(
+            {
+                "image": spaces.Box(0, 255, (side, side, 3), np.uint8),
+                "question": spaces.Text(max_length=100, charset=ascii_lowercase + " ?"),
+            }
+        )
+        self.action_space = spaces.Text(max_length=20, charset=ascii_lowercase)
+
+    def jobs(self, split: Literal["train", "val"]) -> list[Callable[[], Iterator[Episode]]]:
+        """Draws and renders the questions of one side of the split."""
+        return [partial(self._episodes, split, index, size) for index, size in enumerate(self._job_sizes(split))]
+
+    def generation(self) -> GenerationTask:
+        """Every held-out question, grouped by its kind."""
+        pairs = self._all_pairs("val")
+        pictures = render([scene for scene, _ in pairs], self.grid, PATCH)
+        answers: dict[str, Counter[str]] = defaultdict(Counter)
+        for _, question in self._all_pairs("train"):
+            answers[question.kind][question.answer] += 1
+        return GenerationTask(
+            kind="answer",
+            observations=[
+                {"image": picture, "question": question.text}
+                for picture, (_, question) in zip(pictures, pairs, strict=True)
+            ],
+            references=[[question.answer] for _, question in pairs],
+            groups=[question.kind for _, question in pairs],
+            baseline={kind: counts.most_common(1)[0][0] for kind, counts in answers.items()},
+        )
+
+    def _job_sizes(self, split: str) -> list[int]:
+        """Questions of each job."""
+        chunks = grouped(range(self.questions[split]), self.pairs_per_episode * _EPISODES_PER_JOB)
+        return [len(chunk) for chunk in chunks]
+
+    def _all_pairs(self, split: str) -> list[Pair]:
+        sizes = enumerate(self._job_sizes(split))
+        return [pair for index, size in sizes for pair in self._pairs(split, index, size)]
+
+    def _pairs(self, split: str, job: int, size: int) -> list[Pair]:
+        """The questions of one job; all that is random about them follows from seed, split and job."""
+        rng = Random(f"{self.seed} {split} {job}")
+        pairs: list[Pair] = []
+        while len(pairs) < size:
+            kind = rng.choice(KINDS)
+            question = None
+            while question is None:  # scenes that are on the other side, or allow no such question
+                scene = sample_scene(rng, self.grid, self.objects, self.known if split == "train" else CONCEPTS)
+                question = self._ask(rng, split, scene, kind)
+            pairs.append((scene, question))
+        return pairs
+
+    def _ask(self, rng: Random, split: str, scene: Scene, kind: str) -> Question | None:
+        if split == "val" and self.new:
+            if not any(thing.concept in self.new for thing in scene):
+                return None
+            # "Is there a ...?" asks for new objects alone, else their newness would tell yes from no.
+            return ask(rng, scene, kind, self.grid, asked_for=self.new, about=self.new)
+        if is_held_out(object_set(scene), self.held_out) != (split == "val"):
+            return None
+        return ask(rng, scene, kind, self.grid, asked_for=self.known)
+
+    def _episodes(self, split: str, job: int, size: int) -> Iterator[Episode]:
+        for group in grouped(self._pairs(split, job, size), self.pairs_per_episode):
+            observations: dict[str, Any] = {
+                "image": render([scene for scene, _ in group], self.grid, PATCH),
+                "question": [question.text for _, question in group],
+            }
+            answers = [question.answer for _, question in group]
+            yield Episode(observations, answers, np.zeros(len(group), np.float32), source="grid scenes")

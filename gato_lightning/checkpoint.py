@@ -1,0 +1,77 @@
+"""Reading checkpoints: only our own, only whole ones, and never code.
+
+A checkpoint is a pickle, and a pickle may run anything when it is read. Every read here is weights-only, which allows
+tensors and plain Python values and nothing else.
+"""
+
+import pickle
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+
+from gato_lightning.errors import UserError, did_you_mean
+
+MARK = "gato_lightning"  # the key that `GatoModule.on_save_checkpoint` writes
+
+
+def load_checkpoint(path: str | Path, mmap: bool = False) -> dict[str, Any]:
+    """Reads a checkpoint onto the CPU.
+
+    Args:
+        path: The file.
+        mmap: Leaves the tensors on disk until they are used; for a look at what else is in the file.
+
+    Raises:
+        UserError: When the file is missing, cut short, not a checkpoint of this project, or holds more than weights and
+            plain values.
+    """
+    path = Path(path)
+    if not path.is_file():
+        hint = did_you_mean(str(path), map(str, path.parent.glob("*.ckpt")))
+        raise UserError(f"checkpoint {path} does not exist{hint}")
+    # torch writes a zip file, whose table of contents comes last: where it is missing, so is the end of the file.
+    if not zipfile.is_zipfile(path):
+        raise UserError(f"{path} is not a checkpoint, or was cut short")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+    except pickle.UnpicklingError:
+        raise UserError(f"{path} holds more than weights and plain values; reading it could run code") from None
+    except (RuntimeError, EOFError, KeyError) as error:
+        raise UserError(f"{path} is damaged or not a checkpoint: {str(error).splitlines()[0]}") from None
+    if not isinstance(checkpoint, dict) or MARK not in checkpoint:
+        raise UserError(f"{path} is not a checkpoint of gato-lightning")
+    return checkpoint
+
+
+class GatoCheckpointIO(TorchCheckpointIO):
+    """Makes every read of the Trainer, whatever asked for it, a checked and weights-only one."""
+
+    def load_checkpoint(
+        self, path: Any, map_location: Callable[..., Any] | None = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        """Reads a checkpoint; where to and how are not the caller's choice."""
+        return load_checkpoint(path)
+
+
+def differences(stored: Mapping[str, Any], current: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Lists the settings in which two nested configs differ, as `"model.width: 192 in the checkpoint, 256 here"`.
+
+    A setting that only one of them has is left out: it came or went with a version of the code.
+    """
+    lines: list[str] = []
+    for key in stored.keys() & current.keys():
+        old, new, name = stored[key], current[key], f"{prefix}{key}"
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            lines += differences(old, new, f"{name}.")
+        elif _listed(old) != _listed(new):
+            lines.append(f"{name}: {old} in the checkpoint, {new} here")
+    return sorted(lines)
+
+
+def _listed(value: Any) -> Any:
+    """A config read from YAML has lists where the code has tuples."""
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,14 @@
+"""Trains, tests and plays Gato: `python run.py fit --config conf/gato_small.yaml`, `python run.py --help`."""
+
+from datamodules.mixture import MixtureDataModule
+from gato_lightning.cli import run
+from gato_lightning.module import GatoModule
+
+
+def main(args: list[str] | None = None) -> None:
+    """Runs the command line `args`, by default that of the process."""
+    run(GatoModule, MixtureDataModule, args)
+
+
+if __name__ == "__main__":
+    main()

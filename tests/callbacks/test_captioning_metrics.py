@@ -1,0 +1,101 @@
+import logging
+from multiprocessing import get_context
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from callbacks.captioning_metrics import CaptioningMetrics
+from callbacks.held_out_text import evenly
+from gato_lightning.errors import UserError
+from tests.callbacks.fits import logged, mixture, module, trainer
+
+
+def test_a_fit_logs_scores_and_pictures_of_captions_and_answers_at_cadence_and_at_the_end(tmp_path: Path):
+    metrics = CaptioningMetrics(every_n_steps=2, max_examples=8, final_examples=10, max_new_tokens=3, pictures=3)
+    model = module()
+    trainer(tmp_path, 3, metrics).fit(model, mixture())
+    assert set(metrics.results) == {"emoji", "scenes"}
+    assert {"bleu_1", "bleu_4", "cider_d", "cider_d_shuffled"} <= set(metrics.results["emoji"])
+    assert {"accuracy", "commonest", "accuracy/colour"} <= set(metrics.results["scenes"])
+    assert all(scores["examples"] == 10 for scores in metrics.results.values())
+    events = logged(tmp_path)
+    assert [event.step for event in events.Scalars("metrics/emoji/cider_d")] == [2, 3]
+    assert [event.value for event in events.Scalars("metrics/scenes/examples")] == [8, 10]
+    assert [event.step for event in events.Images("metrics/scenes")] == [2, 3]
+
+
+def test_evaluating_leaves_the_random_state_and_the_mode_of_training_alone(tmp_path: Path):
+    losses = []
+    for every_n_steps in (0, 1):
+        model = module()
+        fit = trainer(tmp_path / str(every_n_steps), 3, CaptioningMetrics(every_n_steps, 2, 2, max_new_tokens=2))
+        fit.fit(model, mixture())
+        losses.append(fit.callback_metrics["train/loss"].item())
+        assert model.training
+    assert losses[0] == losses[1]
+
+
+def test_a_failure_is_logged_with_the_tasks_name_and_ends_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    metrics = CaptioningMetrics(every_n_steps=1, max_examples=2, final_examples=2, max_new_tokens=2)
+    tasks, model = mixture(), module()
+    write = model.generate
+
+    def generate(tokenizer, *args, **settings):
+        if tokenizer is tasks.tasks["emoji"].datamodule.tokenizer:
+            raise RuntimeError("out of memory")
+        return write(tokenizer, *args, **settings)
+
+    model.generate = generate
+    with caplog.at_level(logging.WARNING):
+        fit = trainer(tmp_path, 2, metrics)
+        fit.fit(model, tasks)
+    assert fit.global_step == 2
+    assert set(metrics.results) == {"scenes"}
+    assert "CaptioningMetrics of task emoji failed at step 1" in caplog.text
+    assert "out of memory" in caplog.text
+
+
+def _write_on_one_of_two_ranks(rank: int, folder: str, fails: bool, answers) -> None:
+    torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
+    task = SimpleNamespace(datamodule=SimpleNamespace(tokenizer=None))
+    two_ranks = SimpleNamespace(global_rank=rank, world_size=2, datamodule=SimpleNamespace(tasks={"task": task}))
+
+    def generate(tokenizer, observations, **settings):
+        if fails and rank == 1:
+            raise RuntimeError("rank 1 fails")
+        return [f"rank {rank} saw {observation}" for observation in observations]
+
+    try:
+        answers.put(CaptioningMetrics().write(two_ranks, SimpleNamespace(generate=generate), "task", range(5), 1, 0.0))
+    except RuntimeError as error:
+        answers.put(str(error))
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_ranks_share_the_examples_and_fail_together(tmp_path: Path, fails: bool):
+    context = get_context("fork")
+    answers = context.Queue()
+    ranks = [
+        context.Process(target=_write_on_one_of_two_ranks, args=(rank, str(tmp_path), fails, answers))
+        for rank in (0, 1)
+    ]
+    for process in ranks:
+        process.start()
+    both = [answers.get(timeout=60) for _ in ranks]
+    for process in ranks:
+        process.join(timeout=60)
+    expected = "rank 1 fails" if fails else [f"rank {i % 2} saw {i}" for i in range(5)]
+    assert both == [expected, expected]
+
+
+def test_examples_are_taken_at_even_distances():
+    assert evenly(10, 4) == [0, 3, 6, 9]
+    assert evenly(3, 8) == [0, 1, 2]
+
+
+def test_a_negative_cadence_is_refused():
+    with pytest.raises(UserError, match="every_n_steps is -1"):
+        CaptioningMetrics(every_n_steps=-1)

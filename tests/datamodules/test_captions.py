@@ -1,0 +1,140 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from datamodules.captions import CaptionsDataModule
+from datamodules.emoji_catalogue import catalogue, concept_of, plain_words
+from datamodules.images import load, paint
+from gato_lightning.errors import UserError
+from gato_lightning.text import TextTokenizer
+from gato_lightning.vocabulary import Vocabulary
+
+
+def episodes(module: CaptionsDataModule, split: str) -> list:
+    return [episode for job in module.jobs(split) for episode in job()]
+
+
+@pytest.fixture(scope="module")
+def small() -> CaptionsDataModule:
+    return CaptionsDataModule(image_size=32, views=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "concept"),
+    [
+        ("woman running facing right", "running"),
+        ("person running", "running"),
+        ("waving hand medium dark skin tone", "waving hand"),
+        ("mermaid", "mer"),
+        ("mrs claus", "claus"),
+        ("family man woman girl", "family"),
+        ("kiss woman man", "kiss"),
+        ("kiss mark", "kiss mark"),
+        ("woman medium light skin tone", "person"),
+        ("flag bouvet island", "flag norway"),
+        ("grinning face", "grinning face"),
+    ],
+)
+def test_a_concept_is_what_is_shown_less_who_shows_it(name: str, concept: str):
+    assert concept_of(name) == concept
+
+
+def test_names_become_plain_words():
+    names = (":Côte_d\u2019Ivoire:", ":keycap_#:", ":T-Rex:", ":Antigua_&_Barbuda:")
+    assert [plain_words(name) for name in names] == ["cote divoire", "keycap hash", "t rex", "antigua and barbuda"]
+
+
+def test_the_catalogue_has_every_picture_once_and_flags_say_so():
+    emoji = catalogue(skin_tones=False)
+    assert len(emoji) > 1800
+    assert len({load(one.path).tobytes() for one in emoji}) == len(emoji)
+    named = {name: one for one in emoji for name in one.names}
+    assert named["flag france"] is named["flag st martin"]
+    assert named["flag england"].concept == "flag england"
+
+
+@pytest.mark.parametrize("skin_tones", [False, True])
+def test_no_concept_and_no_picture_stands_on_both_sides_of_the_split(skin_tones: bool):
+    module = CaptionsDataModule(skin_tones=skin_tones)
+    train, held_out = module._emoji("train"), module._emoji("val")
+    assert not {one.concept for one in train} & {one.concept for one in held_out}
+    concepts = {one.concept for one in (*train, *held_out)}
+    assert 0.07 < len({one.concept for one in held_out}) / len(concepts) < 0.13
+
+
+def test_the_split_is_the_same_for_every_seed_and_with_skin_tones():
+    held_out = {one.concept for one in CaptionsDataModule(seed=0)._emoji("val")}
+    assert held_out == {one.concept for one in CaptionsDataModule(seed=1, skin_tones=True)._emoji("val")}
+
+
+def test_episodes_lie_in_their_spaces_and_jobs_repeat(small: CaptionsDataModule):
+    first, again = episodes(small, "val"), episodes(small, "val")
+    for one, other in zip(first, again, strict=True):
+        assert small.observation_space.contains({"image": one.observations["image"][0]})
+        assert small.action_space.contains(one.actions[0])
+        assert one.actions == other.actions
+        np.testing.assert_array_equal(one.observations["image"], other.observations["image"])
+
+
+def test_pairs_per_episode_groups_pairs_and_loses_none():
+    single = episodes(CaptionsDataModule(image_size=16, views=1), "train")
+    grouped = episodes(CaptionsDataModule(image_size=16, views=1, pairs_per_episode=5), "train")
+    assert {len(episode) for episode in grouped[:-1]} == {5}
+    assert [name for episode in grouped for name in episode.actions] == [episode.actions[0] for episode in single]
+
+
+def test_views_multiply_training_pictures_only():
+    module = CaptionsDataModule(image_size=16, views=3)
+    names = [episode.actions[0] for episode in episodes(module, "train")]
+    assert {names.count(name) for name in set(names)} == {3}
+    assert len(episodes(module, "val")) == len(module._emoji("val"))
+
+
+def test_generation_offers_each_held_out_picture_with_all_its_names(small: CaptionsDataModule):
+    task = small.generation()
+    assert task.kind == "caption"
+    assert len(task.observations) == len(task.references) == len(task.groups) == len(small._emoji("val"))
+    assert all(small.observation_space.contains(observation) for observation in task.observations)
+
+
+def test_transparent_parts_show_the_background():
+    emoji = next(one for one in catalogue(skin_tones=False) if "grinning face" in one.names)
+    picture = paint(load(emoji.path), 32, (10, 20, 30))
+    assert picture[0, 0].tolist() == [10, 20, 30]
+    assert picture[16, 16].tolist() != [10, 20, 30]
+    small = paint(load(emoji.path), 32, (10, 20, 30), scale=0.5, place=(1.0, 1.0))
+    assert (small[:16] == [10, 20, 30]).all()
+    assert not (small[16:, 16:] == [10, 20, 30]).all()
+
+
+def test_a_caption_becomes_patches_then_its_words_and_the_end(small: CaptionsDataModule, tmp_path: Path):
+    tokenizer = TextTokenizer()
+    small.connect("emoji", Vocabulary(), tokenizer, 64, tmp_path)
+    episode = episodes(small, "val")[0]
+    ids = small.tokenise(episode).timesteps.ids.tolist()
+    expected = [Vocabulary().padding] * 4 + [Vocabulary().separator]
+    assert ids == expected + tokenizer.encode(episode.actions[0]) + [tokenizer.end]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"image_size": 40}, "image_size is 40; expected a positive multiple of 16"),
+        ({"image_size": 0}, "image_size is 0"),
+        ({"background": "nocolour"}, "background is 'nocolour'"),
+        ({"held_out": 1.0}, "held_out is 1.0"),
+        ({"views": 0}, "views is 0; expected 1 or more"),
+        ({"pairs_per_episode": 0}, "pairs_per_episode is 0"),
+    ],
+)
+def test_wrong_settings_are_named(settings: dict, message: str):
+    with pytest.raises(UserError, match=message):
+        CaptionsDataModule(**settings)
+
+
+def test_missing_and_broken_pictures_are_named(tmp_path: Path):
+    (tmp_path / "broken.png").write_text("no picture")
+    for name in ("missing.png", "broken.png"):
+        with pytest.raises(UserError, match=name):
+            load(tmp_path / name)

@@ -1,0 +1,163 @@
+from collections import Counter
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+from minigrid.core.grid import Grid
+from minigrid.core.world_object import Key
+
+from datamodules.grid_questions import KINDS, ask
+from datamodules.grid_scenes import CONCEPTS, Thing, object_set, render, sample_scene
+from datamodules.vqa import VqaDataModule
+from gato_lightning.errors import UserError
+from gato_lightning.text import TextTokenizer
+from gato_lightning.vocabulary import Vocabulary
+
+SCENE = (
+    Thing("red", "ball", row=0, column=0),
+    Thing("blue", "key", row=3, column=3),
+    Thing("green", "key", row=1, column=2),
+)
+NEW = ("red ball", "green key", "blue box")
+
+
+def questions(kind: str, grid: int = 4) -> dict[str, str]:
+    """All questions of a kind about `SCENE`, found by asking often."""
+    asked = (ask(Random(i), SCENE, kind, grid, CONCEPTS) for i in range(400))
+    return {one.text: one.answer for one in asked if one}
+
+
+def test_answers_follow_from_the_scene():
+    assert questions("colour") == {"what color is the ball?": "red"}
+    assert questions("type") == {
+        "what is the red object?": "ball",
+        "what is the blue object?": "key",
+        "what is the green object?": "key",
+    }
+    assert questions("count") == {
+        "how many balls are there?": "one",
+        "how many keys are there?": "two",
+        "how many boxes are there?": "zero",
+    }
+    exists = questions("exists")
+    assert {text for text, answer in exists.items() if answer == "yes"} == {
+        "is there a red ball?",
+        "is there a blue key?",
+        "is there a green key?",
+    }
+    assert len(exists) == len(CONCEPTS)
+    assert questions("side") == {
+        "is the red ball left or right?": "left",
+        "is the blue key left or right?": "right",
+        "is the green key left or right?": "right",
+    }
+    assert questions("height") == {
+        "is the red ball top or bottom?": "top",
+        "is the blue key top or bottom?": "bottom",
+        "is the green key top or bottom?": "top",
+    }
+
+
+def test_the_middle_of_an_odd_grid_is_in_neither_half():
+    middle = (Thing("red", "ball", row=1, column=1), Thing("blue", "key", row=0, column=2))
+    asked = [ask(Random(i), middle, kind, 3, CONCEPTS) for i in range(50) for kind in ("side", "height")]
+    assert {one.about for one in asked if one} == {frozenset({"blue key"})}
+
+
+def test_objects_that_are_alike_are_not_told_apart():
+    twins = (Thing("red", "ball", 0, 0), Thing("red", "ball", 3, 3))
+    assert all(ask(Random(0), twins, kind, 4, CONCEPTS) is None for kind in ("colour", "type", "side", "height"))
+
+
+def test_a_scene_is_drawn_with_minigrids_tiles():
+    picture = render([SCENE], grid=4, tile_size=16)[0]
+    assert picture.shape == (64, 64, 3)
+    assert picture.dtype == np.uint8
+    np.testing.assert_array_equal(picture[48:, 48:], Grid.render_tile(Key("blue"), tile_size=16).astype(np.uint8))
+    np.testing.assert_array_equal(picture[16:32, :16], Grid.render_tile(None, tile_size=16).astype(np.uint8))
+
+
+def test_sampled_objects_stand_in_different_cells():
+    for seed in range(200):
+        scene = sample_scene(Random(seed), grid=2, most=4, concepts=CONCEPTS)
+        assert 2 <= len({(thing.row, thing.column) for thing in scene}) == len(scene) <= 4
+
+
+def test_no_set_of_objects_stands_on_both_sides_of_the_split():
+    module = VqaDataModule(questions=3000, val_questions=1000)
+    train, held_out = ({object_set(scene) for scene, _ in module._all_pairs(split)} for split in ("train", "val"))
+    assert not train & held_out
+
+
+def test_new_concepts_occur_in_no_training_scene_or_question_and_every_held_out_question_is_about_one():
+    module = VqaDataModule(questions=3000, val_questions=500, held_out_concepts=NEW)
+    for scene, question in module._all_pairs("train"):
+        assert not {thing.concept for thing in scene} & set(NEW)
+        assert not question.about & set(NEW)
+    for scene, question in module._all_pairs("val"):
+        assert {thing.concept for thing in scene} & set(NEW)
+        assert question.about & set(NEW)
+
+
+@pytest.mark.parametrize("new", [(), NEW])
+def test_every_kind_is_asked_and_yes_is_as_common_as_no(new: tuple[str, ...]):
+    module = VqaDataModule(questions=6000, val_questions=6000, held_out_concepts=new)
+    for split in ("train", "val"):
+        asked = [question for _, question in module._all_pairs(split)]
+        kinds = Counter(question.kind for question in asked)
+        assert set(kinds) == set(KINDS)
+        assert min(kinds.values()) > 800
+        answers = Counter(question.answer for question in asked if question.kind == "exists")
+        assert 0.45 < answers["yes"] / kinds["exists"] < 0.55
+
+
+def test_jobs_repeat_and_lie_in_their_spaces():
+    module = VqaDataModule(questions=1500, val_questions=100)
+    assert len(module.jobs("train")) == 2
+    first, again = ([episode for job in module.jobs("val") for episode in job()] for _ in range(2))
+    for one, other in zip(first, again, strict=True):
+        observation = {key: column[0] for key, column in one.observations.items()}
+        assert module.observation_space.contains(observation)
+        assert module.action_space.contains(one.actions[0])
+        assert one.actions == other.actions
+        np.testing.assert_array_equal(one.observations["image"], other.observations["image"])
+
+
+def test_pairs_per_episode_groups_questions():
+    module = VqaDataModule(questions=12, val_questions=12, pairs_per_episode=5)
+    assert [len(episode) for job in module.jobs("train") for episode in job()] == [5, 5, 2]
+
+
+def test_generation_groups_by_kind_and_knows_the_commonest_training_answer():
+    module = VqaDataModule(questions=3000, val_questions=300)
+    task = module.generation()
+    assert task.kind == "answer"
+    assert set(task.groups) == set(task.baseline) == set(KINDS)
+    train = Counter(question.answer for _, question in module._all_pairs("train") if question.kind == "count")
+    assert task.baseline["count"] == train.most_common(1)[0][0]
+    assert all(module.observation_space.contains(observation) for observation in task.observations)
+
+
+def test_the_question_stands_before_the_picture_and_the_answer_last(tmp_path: Path):
+    module, tokenizer = VqaDataModule(grid=2, questions=5, val_questions=5), TextTokenizer()
+    module.connect("grid", Vocabulary(), tokenizer, 64, tmp_path)
+    episode = next(iter(module.jobs("val")[0]()))
+    question, answer = tokenizer.encode(episode.observations["question"][0]), tokenizer.encode(episode.actions[0])
+    expected = [*question, *[Vocabulary().padding] * 4, Vocabulary().separator, *answer, tokenizer.end]
+    assert module.tokenise(episode).timesteps.ids.tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"grid": 1}, "grid is 1; expected 2 or more"),
+        ({"objects": 5}, "objects is 5; expected 2 to 4"),
+        ({"questions": 0}, "questions is 0"),
+        ({"held_out_concepts": ["red bal"]}, "unknown held-out concept 'red bal'; did you mean red ball"),
+        ({"held_out_concepts": CONCEPTS}, "held_out_concepts names every object"),
+    ],
+)
+def test_wrong_settings_are_named(settings: dict, message: str):
+    with pytest.raises(UserError, match=message):
+        VqaDataModule(**settings)

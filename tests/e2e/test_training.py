@@ -1,0 +1,121 @@
+"""The whole of it, small: exact resume, two processes equal to one, evaluation that changes nothing."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import lightning
+import numpy as np
+import pytest
+import torch
+
+from callbacks.rollout_evaluation import RolloutEvaluation
+from datamodules.classic_control import ClassicControlDataModule
+from datamodules.mixture import MixtureDataModule, TaskSpec
+from gato_lightning.config import GatoConfig
+from gato_lightning.module import GatoModule
+from gato_lightning.optimizer import OptimizerConfig
+
+ROOT = Path(__file__).parents[2]
+STEPS = 12
+CONFIG = {"width": 32, "depth": 2, "heads": 2, "head_size": 16, "feedforward": 64, "context_length": 64, "patch_channels": 32}
+
+
+class Losses(lightning.Callback):
+    """Keeps the loss of every step; stops the process' training at a step, as a kill would."""
+
+    def __init__(self, stop_at: int | None = None) -> None:
+        self.losses: list[float] = []
+        self.stop_at = stop_at
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+        self.losses.append(float(outputs["loss"]))
+        if trainer.global_step == self.stop_at:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+def data(cache: Path, batch_size: int = 4) -> MixtureDataModule:
+    def task(env_id: str) -> ClassicControlDataModule:
+        return ClassicControlDataModule(env_id=env_id, episodes=4, val_episodes=2, reference_episodes=4)
+
+    return MixtureDataModule(
+        tasks={"cartpole": TaskSpec(task("CartPole-v1")), "pendulum": TaskSpec(task("Pendulum-v1"), weight=2.0)},
+        batch_size=batch_size,
+        context_length=64,
+        cache_dir=str(cache),
+        val_sequences=4,
+        workers=1,
+    )
+
+
+def module(drop_path: float = 0.1) -> GatoModule:
+    lightning.seed_everything(0)
+    return GatoModule(
+        GatoConfig(**CONFIG, drop_path=drop_path), OptimizerConfig(learning_rate=1e-3, warmup_steps=4)
+    )
+
+
+def trainer(folder: Path, *callbacks, **settings) -> lightning.Trainer:
+    defaults = {
+        "accelerator": "cpu",
+        "max_steps": STEPS,
+        "logger": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "default_root_dir": folder,
+        "enable_checkpointing": False,
+        "num_sanity_val_steps": 0,
+        "gradient_clip_val": 1.0,
+    }
+    return lightning.Trainer(callbacks=list(callbacks), **{**defaults, **settings})
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_resumed_run_equals_an_uninterrupted_one(tmp_path, cache, accumulate):
+    whole, before, after = Losses(), Losses(stop_at=5), Losses()
+    settings = {"accumulate_grad_batches": accumulate}
+    trainer(tmp_path, whole, **settings).fit(module(0.0), data(cache))
+    checkpoint = lightning.pytorch.callbacks.ModelCheckpoint(tmp_path, every_n_train_steps=5, save_last=True)
+    with pytest.raises(SystemExit):
+        trainer(tmp_path, checkpoint, before, **settings, enable_checkpointing=True).fit(module(0.0), data(cache))
+    trainer(tmp_path, after, **settings).fit(module(0.0), data(cache), ckpt_path=tmp_path / "last.ckpt")
+    np.testing.assert_array_equal(before.losses + after.losses, whole.losses)
+    assert len(whole.losses) == STEPS * accumulate
+
+
+def test_evaluation_changes_nothing_in_training(tmp_path, cache):
+    plain, evaluated = Losses(), Losses()
+    trainer(tmp_path, plain).fit(module(), data(cache))
+    rollouts = RolloutEvaluation(every_n_steps=4, episodes=2, final_episodes=2, lanes=2, tasks=["pendulum"])
+    trainer(tmp_path, rollouts, evaluated, val_check_interval=6).fit(module(), data(cache))
+    np.testing.assert_array_equal(plain.losses, evaluated.losses)
+    assert [len(score.returns) for score in rollouts.scores] == [2]
+
+
+def test_two_processes_equal_one(tmp_path, cache):
+    alone = Losses()
+    data(cache).prepare_data()
+    trainer(tmp_path, alone).fit(module(0.0), data(cache, batch_size=4))
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CACHE": str(cache), "OUT": str(tmp_path)}
+    subprocess.run([sys.executable, __file__], check=True, env=environment, timeout=240, cwd=tmp_path)
+    together = np.mean([np.load(tmp_path / f"rank{rank}.npy") for rank in range(2)], axis=0)
+    np.testing.assert_allclose(together, alone.losses, rtol=2e-3)
+
+
+def _two_processes() -> None:
+    """What each of the two processes of the test runs."""
+    losses, folder = Losses(), Path(os.environ["OUT"])
+    run = trainer(folder, losses, devices=2, strategy="ddp")
+    run.fit(module(0.0), data(Path(os.environ["CACHE"]), batch_size=2))
+    np.save(folder / f"rank{run.global_rank}.npy", losses.losses)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    _two_processes()

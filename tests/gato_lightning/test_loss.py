@@ -1,0 +1,67 @@
+"""The loss is the formula's: hand-made numbers, only slots with m = 1, and nothing lost by computing logits only there."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from gato_lightning.loss import LinearCrossEntropy, sums_by, token_losses
+from gato_lightning.segments import PromptSettings, SegmentSampler
+from gato_lightning.sequence import SequencePacker, collate
+from gato_lightning.vocabulary import Vocabulary
+
+
+def test_hand_made_numbers():
+    # Logits (0, log 3): p = 1/4, 3/4. Loss of targets 0 and 1: log 4, log 4/3.
+    states = torch.tensor([[1.0], [1.0]], requires_grad=True)
+    weight = torch.tensor([[0.0], [np.log(3.0)]], dtype=torch.float32)
+    losses = LinearCrossEntropy.apply(states, weight, torch.tensor([0, 1]))
+    torch.testing.assert_close(losses, torch.tensor([np.log(4.0), np.log(4.0 / 3.0)], dtype=torch.float32))
+    losses.sum().backward()
+    # d/ds (-log p_k) = sum_j p_j w_j - w_k = 0.75 log 3 - w_k
+    torch.testing.assert_close(states.grad, torch.tensor([[0.75], [-0.25]]) * np.log(3.0), check_dtype=False)
+
+
+def test_equal_to_the_two_separate_operations():
+    generator = torch.Generator().manual_seed(0)
+    states = torch.randn(300, 16, generator=generator, requires_grad=True)
+    weight = torch.randn(500, 16, generator=generator, requires_grad=True)
+    targets = torch.randint(500, (300,), generator=generator)
+    scale = torch.rand(300, generator=generator)
+    grads = []
+    for losses in (
+        LinearCrossEntropy.apply(states, weight, targets),
+        F.cross_entropy(F.linear(states, weight), targets, reduction="none"),
+    ):
+        grads.append((losses, *torch.autograd.grad((losses * scale).sum(), (states, weight))))
+    for ours, theirs in zip(*grads, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def batch_of(store, count=4):
+    packer = SequencePacker([SegmentSampler(store, 128, PromptSettings(length=20), 2)], np.ones(1), 128, 0)
+    return collate([packer(i) for i in range(count)], 128, Vocabulary())
+
+
+def test_loss_only_head_equals_the_full_head(store, tiny_model):
+    batch = batch_of(store)
+    logits = tiny_model.logits(tiny_model(batch))  # (B, L, V)
+    full = F.cross_entropy(logits[:, :-1].flatten(0, 1), batch.ids[:, 1:].flatten(), reduction="none").view(4, -1)
+    mask = torch.zeros(4 * 128, dtype=torch.bool).index_fill(0, batch.targets, True).view(4, 128)[:, 1:]
+    torch.testing.assert_close(token_losses(tiny_model, batch), full[mask], rtol=1e-4, atol=1e-5)
+
+
+def test_observations_do_not_count(store, tiny_model):
+    batch = batch_of(store)
+    logits = tiny_model.logits(tiny_model(batch))
+    total = sum(
+        -logits[b, l - 1].log_softmax(-1)[batch.ids[b, l]]
+        for b in range(4)
+        for l in range(1, 128)
+        if batch.kinds[b, l] >= 5 and batch.segment[b, l] > 0
+    )
+    torch.testing.assert_close(token_losses(tiny_model, batch).sum(), total, rtol=1e-4, atol=1e-3)
+
+
+def test_sums_by():
+    sums = sums_by(torch.tensor([0, 2, 0]), torch.tensor([1.0, 5.0, 2.0]), 3)
+    assert sums.tolist() == [[3.0, 0.0, 5.0], [2.0, 0.0, 1.0]]

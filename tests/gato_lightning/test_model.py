@@ -1,0 +1,116 @@
+"""The model: causal, blind across segments, ordered by its positions, and the paper's parameter counts."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from torch import nn
+
+from gato_lightning.config import GatoConfig
+from gato_lightning.embedding import patch_positions
+from gato_lightning.model import Gato
+from gato_lightning.patch_encoder import PatchEncoder
+from gato_lightning.segments import PromptSettings, SegmentSampler
+from gato_lightning.sequence import SequencePacker, collate
+from gato_lightning.transformer import attend
+from gato_lightning.vocabulary import Kind, Vocabulary
+
+CONF = Path(__file__).parents[2] / "conf" / "model"
+
+
+@pytest.fixture
+def batch(store):
+    packer = SequencePacker([SegmentSampler(store, 128, PromptSettings(length=20), 3)], np.ones(1), 128, 0)
+    return collate([packer(i) for i in range(3)], 128, Vocabulary())
+
+
+def changed(batch, slots):
+    """The batch with other ids in some slots."""
+    ids = batch.ids.clone()
+    ids[slots] = (ids[slots] + 1) % 30000
+    return dataclasses.replace(batch, ids=ids)
+
+
+def test_later_slots_do_not_reach_earlier_ones(batch, tiny_model):
+    before, after = tiny_model(batch), tiny_model(changed(batch, (slice(None), slice(60, None))))
+    torch.testing.assert_close(before[:, :60], after[:, :60])
+    assert not torch.allclose(before[:, 60:], after[:, 60:])
+
+
+def test_segments_do_not_reach_each_other(batch, tiny_model):
+    first = batch.segment == 1
+    before, after = tiny_model(batch), tiny_model(changed(batch, first & (batch.kinds != Kind.PATCH)))
+    torch.testing.assert_close(before[~first], after[~first])
+
+
+@pytest.mark.parametrize(("positions", "ordered"), [("rotary", True), ("learned", True), ("none", False)])
+def test_positions_tell_the_order_of_timesteps(batch, tiny_config, positions, ordered):
+    torch.manual_seed(0)
+    # One block: a second one would see through the causal mask who came first.
+    model = Gato(dataclasses.replace(tiny_config, positions=positions, depth=1)).eval()
+    # Two actions of one kind, swapped: without positions the last slot cannot tell.
+    ids = torch.tensor([[5, 6, 7]])
+    batch = dataclasses.replace(
+        batch,
+        ids=ids,
+        kinds=torch.full_like(ids, int(Kind.ACTION_DISCRETE)),
+        local=torch.zeros_like(ids),
+        position=torch.arange(3)[None],
+        segment=torch.ones_like(ids),
+        patch_slots=torch.empty(0, dtype=torch.long),
+    )
+    swapped = dataclasses.replace(batch, ids=ids[:, [1, 0, 2]])
+    same = torch.allclose(model(batch)[0, -1], model(swapped)[0, -1], atol=1e-6)
+    assert same != ordered
+
+
+def test_attention_on_the_cpu_in_bf16_is_sdpas():
+    q, k, v = torch.randn(3, 2, 4, 20, 16).bfloat16()
+    mask = torch.ones(20, 20, dtype=torch.bool).tril()[None, None].expand(2, 1, 20, 20)
+    reference = attend(q.float(), k.float(), v.float(), mask)
+    torch.testing.assert_close(attend(q, k, v, mask).float(), reference, rtol=0.03, atol=0.03)
+
+
+def test_patch_encoder_has_gelu_in_every_place_and_32_groups():
+    modules = list(PatchEncoder(64).modules())
+    activations = [module for module in modules if isinstance(module, nn.ReLU | nn.GELU | nn.SiLU)]
+    assert activations
+    assert all(isinstance(module, nn.GELU) for module in activations)
+    norms = [module for module in modules if isinstance(module, nn.GroupNorm)]
+    assert len(norms) == 3
+    assert {module.num_groups for module in norms} == {32}
+
+
+def test_patch_encoder_sees_each_patch_alone_and_its_brightness():
+    encoder = PatchEncoder(64, 32).eval()
+    patches = torch.randint(0, 256, (4, 16, 16, 3), dtype=torch.uint8)
+    torch.testing.assert_close(encoder(patches)[2:3], encoder(patches[2:3]), rtol=1e-4, atol=1e-5)
+    flat = torch.stack([torch.full((16, 16, 3), value, dtype=torch.uint8) for value in (30, 220)])
+    assert not torch.allclose(*encoder(flat))
+
+
+def test_patch_positions_worked_example():
+    # Row 1 of 4, column 2 of 5: evaluation takes 48 and 64; training draws from [32, 64] and [51, 77], ends included.
+    intervals = torch.tensor([[32, 64, 51, 77]])
+    rows, columns = patch_positions(intervals, training=False)
+    assert (rows.item(), columns.item()) == (48, 64)
+    rows, columns = patch_positions(intervals.expand(5000, 4), training=True)
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (32, 64, 51, 77)
+    assert not torch.equal(rows[:100], columns[:100])
+
+
+def test_last_patch_stays_in_the_table():
+    rows, columns = patch_positions(torch.tensor([[96, 128, 128, 128]]).expand(500, 4), training=True)
+    assert max(rows.max(), columns.max()) <= 127
+
+
+@pytest.mark.parametrize(("name", "published"), [("79m", 79e6), ("364m", 364e6), ("1.18b", 1.18e9)])
+def test_parameter_counts_of_the_paper(name, published):
+    settings = yaml.safe_load((CONF / f"{name}.yaml").read_text())["model"]["config"]
+    with torch.device("meta"):
+        model = Gato(GatoConfig(**{**settings, "vocabulary": Vocabulary(), "smooth_bins": False}))
+    count = sum(parameter.numel() for parameter in model.parameters())
+    assert abs(count - published) / published < 0.10

@@ -1,0 +1,155 @@
+"""Timesteps as tokens: order, ranges, round trips, and errors that name the key."""
+
+import numpy as np
+import pytest
+from gymnasium import spaces
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gato_lightning.episode import Episode, stack
+from gato_lightning.errors import UserError
+from gato_lightning.text import TextTokenizer
+from gato_lightning.timestep import TimestepTokenizer
+from gato_lightning.vocabulary import Kind, Vocabulary
+
+TEXT = TextTokenizer()
+VOCABULARY = Vocabulary()
+
+
+def tokenizer(observation: spaces.Space, action: spaces.Space | None = None, vocabulary: Vocabulary = VOCABULARY):
+    return TimestepTokenizer(observation, spaces.Discrete(4) if action is None else action, vocabulary, TEXT)
+
+
+def episode(observation: spaces.Space, action: spaces.Space, length: int) -> Episode:
+    observation.seed(0)
+    action.seed(0)
+    return Episode(
+        stack(observation, [observation.sample() for _ in range(length)]),
+        stack(action, [action.sample() for _ in range(length)]),
+        np.zeros(length, np.float32),
+        "random",
+    )
+
+
+def boxes(draw_low: float = -1.0) -> st.SearchStrategy[spaces.Space]:
+    return st.lists(st.integers(1, 3), min_size=0, max_size=2).map(lambda shape: spaces.Box(draw_low, 3.0, shape))
+
+
+leaf_spaces = st.one_of(
+    boxes(),
+    st.integers(1, 1024).map(spaces.Discrete),
+    st.integers(1, 5).map(lambda n: spaces.Discrete(n, start=-2)),
+    st.lists(st.integers(1, 9), min_size=1, max_size=3).map(spaces.MultiDiscrete),
+    st.integers(1, 4).map(spaces.MultiBinary),
+)
+any_space = st.recursive(
+    leaf_spaces,
+    lambda inner: st.one_of(
+        st.lists(inner, min_size=1, max_size=3).map(lambda parts: spaces.Tuple(parts)),
+        st.dictionaries(st.text("abc", min_size=1, max_size=2), inner, min_size=1, max_size=3).map(spaces.Dict),
+    ),
+    max_leaves=5,
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(any_space, any_space, st.booleans())
+def test_any_nesting_is_tokenised_and_actions_come_back(observation, action, separate):
+    vocabulary = Vocabulary(separate_discrete=separate)
+    one = tokenizer(observation, action, vocabulary)
+    played = episode(observation, action, 3)
+    steps = one.encode_episode(played)
+    assert len(steps) == 3
+    assert steps.ids.max() < vocabulary.size
+    ids = steps.ids.reshape(3, -1)[:, -len(one.action_ids) :].astype(np.int64)
+    first, count = one.action_ids.T
+    assert ((ids >= first) & (ids < first + count)).all()
+    # Decoding and encoding again gives the same tokens: a value within half a bin.
+    again = Episode(played.observations, stack(action, one.decode_actions(ids)), played.rewards, "again")
+    np.testing.assert_array_equal(one.encode_episode(again).ids, steps.ids)
+
+
+def test_order_is_text_images_tensors_then_separator_then_action():
+    space = spaces.Dict(
+        {
+            "z": spaces.Text(20),
+            "a": spaces.Box(-1, 1, (2,)),
+            "m": spaces.Box(0, 255, (16, 32, 3), np.uint8),
+            "b": spaces.Discrete(7),
+        }
+    )
+    one = tokenizer(space, spaces.Box(-2.0, 2.0, (1,)))
+    value = {"z": "red ball", "a": np.array([0.0, 1.0]), "m": np.zeros((16, 32, 3), np.uint8), "b": 3}
+    steps = one.encode_episode(Episode(stack(space, [value]), np.array([[2.0]]), np.zeros(1), "x"))
+    words = TEXT.encode("red ball")
+    kinds = [Kind.TEXT] * len(words) + [Kind.PATCH] * 2 + [Kind.CONTINUOUS] * 2 + [Kind.DISCRETE, Kind.SEPARATOR]
+    assert list(steps.layouts[0].kinds) == [*kinds, Kind.ACTION_CONTINUOUS]
+    # a before b; 0 lies in the middle bin; an action at its bound in the last.
+    zero, last = VOCABULARY.first_bin + 512, VOCABULARY.first_bin + 1023
+    f_of_1 = VOCABULARY.first_bin + int((np.log(101) / np.log(25601) + 1) * 512)
+    padding = VOCABULARY.padding
+    assert steps.ids.tolist() == [*words, padding, padding, zero, f_of_1, 3, VOCABULARY.separator, last]
+
+
+def test_acting_and_training_agree_token_for_token():
+    space = spaces.Dict({"image": spaces.Box(0, 255, (32, 32, 3), np.uint8), "goal": spaces.Text(30), "x": spaces.Box(-9, 9, (3,))})
+    one, played = tokenizer(space), episode(space, spaces.Discrete(4), 5)
+    train, act = one.encode_episode(played), one.encode_observations(played.observations, 5)
+    starts, act_starts = (np.cumsum(steps.num_slots) - steps.num_slots for steps in (train, act))
+    for t in range(5):
+        n = act.num_slots[t]
+        np.testing.assert_array_equal(act.ids[act_starts[t] :][:n], train.ids[starts[t] :][:n])
+        assert act.layouts[act.layout[t]].kinds == train.layouts[train.layout[t]].kinds[:n]
+    np.testing.assert_array_equal(act.patches[act.patch_index], train.patches[train.patch_index])
+
+
+def test_actions_come_back_within_half_a_bin_of_their_bounds():
+    space = spaces.Box(np.array([-2.0, 10.0], np.float32), np.array([2.0, 20.0], np.float32))
+    one = tokenizer(spaces.Discrete(2), space)
+    actions = np.random.default_rng(0).uniform(space.low, space.high, (200, 2)).astype(np.float32)
+    steps = one.encode_episode(Episode(np.zeros(200, int), actions, np.zeros(200), "x"))
+    decoded = np.stack(one.decode_actions(steps.ids.reshape(200, -1)[:, -2:]))
+    assert (np.abs(decoded - actions) <= (space.high - space.low) / 2048 + 1e-5).all()
+
+
+def test_unbounded_actions_are_clipped():
+    one = tokenizer(spaces.Discrete(2), spaces.Box(-np.inf, np.inf, (1,)))
+    steps = one.encode_episode(Episode(np.zeros(2, int), np.array([[-7.0], [7.0]]), np.zeros(2), "x"))
+    decoded = np.stack(one.decode_actions(steps.ids.reshape(2, -1)[:, -1:])).ravel()
+    np.testing.assert_allclose(decoded, [-1 + 1 / 1024, 1 - 1 / 1024])
+
+
+def test_images_that_are_no_multiple_of_16_are_padded_with_black():
+    space = spaces.Box(0, 255, (20, 16), np.uint8)
+    steps = tokenizer(space).encode_observations(np.full((1, 20, 16), 9, np.uint8), 1)
+    patches = steps.patches[steps.patch_index]
+    assert patches.shape == (2, 16, 16, 3)
+    assert (patches[1, :4] == 9).all()
+    assert (patches[1, 4:] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("observation", "action", "message"),
+    [
+        (spaces.Dict({"cam": spaces.Box(0, 255, (7, 7, 3), np.uint8)}), None, "observation.cam.*7x7.*smaller"),
+        (spaces.Discrete(1025), None, "observation: .*above 1023"),
+        (spaces.Discrete(2), spaces.MultiDiscrete([3, 2000]), "action: .*above 1023"),
+        (spaces.Discrete(2), spaces.Box(0, 255, (16, 16, 3), np.uint8), "action: an image cannot be an action"),
+        (spaces.Dict({"s": spaces.Sequence(spaces.Discrete(2))}), None, "observation.s: .*Sequence.*cannot"),
+        (spaces.Discrete(2), spaces.Dict({}), "action: .*nothing to predict"),
+    ],
+)
+def test_spaces_without_tokens_are_named(observation, action, message):
+    with pytest.raises(UserError, match=message):
+        tokenizer(observation, action)
+
+
+def test_nan_is_refused_with_key_and_timestep():
+    one = tokenizer(spaces.Dict({"joints": spaces.Box(-1, 1, (2,))}))
+    with pytest.raises(UserError, match=r"observation.joints, timestep 1: NaN at element 0"):
+        one.encode_observations({"joints": np.array([[0.0, 0.0], [np.nan, 0.0]])}, 2)
+
+
+def test_discrete_value_outside_its_space_is_refused():
+    with pytest.raises(UserError, match=r"observation, timestep 1: value 5 is not in"):
+        tokenizer(spaces.Discrete(5)).encode_observations(np.array([0, 5]), 2)

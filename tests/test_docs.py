@@ -1,0 +1,154 @@
+"""The documents are true: the how-to for adding a task is executed, links lead somewhere, commands name files that are there."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from gato_lightning.store import EpisodeStore
+from run import main
+
+ROOT = Path(__file__).parent.parent
+HOW_TO = ROOT / "docs" / "adding_a_task.md"
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+# Two threads that fight for one core are slower than one.
+QUICK = ["--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false", "--data.workers", "1"]
+FEWER = ["episodes", "4", "val_episodes", "2", "reference_episodes", "4", "steps", "12"]
+
+
+def named_blocks(page: str) -> dict[str, str]:
+    """The code blocks that are files: those under a line which is a file name in backticks and nothing else."""
+    return dict(re.findall(r"^`([^`\n]+)`\n\n```\w*\n(.*?)^```", page, flags=re.M | re.S))
+
+
+def commands(page: str) -> list[list[str]]:
+    """The `python run.py` command lines in the bash blocks of a page."""
+    blocks = "\n".join(re.findall(r"^```(?:bash|sh|console)\n(.*?)^```", page, flags=re.M | re.S)).replace("\\\n", " ")
+    lines = [shlex.split(line, comments=True) for line in blocks.splitlines() if "run.py" in line]
+    return [line[line.index("run.py") + 1 :] for line in lines]
+
+
+@pytest.fixture
+def clone(tmp_path, monkeypatch):
+    """A folder with the page's files and the configs of this project, as if it were the root of a clone."""
+    for name, text in named_blocks(HOW_TO.read_text()).items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    (tmp_path / "conf" / "debug").symlink_to(ROOT / "conf" / "debug")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield tmp_path
+    for name in [name for name in sys.modules if name.split(".")[0] == "my_tasks"]:
+        del sys.modules[name]
+
+
+def how_to_commands(task: str) -> list[list[str]]:
+    """The commands of the page that are about one of its tasks."""
+    return [line for line in commands(HOW_TO.read_text()) if any(task in word for word in line)]
+
+
+def run(line: list[str], *more: str) -> None:
+    threads = torch.get_num_threads()
+    try:
+        main([*line, *more])
+    finally:
+        torch.set_num_threads(threads)
+
+
+def scalars(folder: Path) -> EventAccumulator:
+    return EventAccumulator(str(folder)).Reload()
+
+
+def test_a_task_from_an_environment_is_collected_trained_and_rolled_out(clone):
+    fit, rollout = how_to_commands("balance")
+    settings = [f"--data.tasks.balance.datamodule.init_args.{a}={b}" for a, b in zip(FEWER[::2], FEWER[1::2], strict=True)]
+    run(fit, *QUICK, *settings, "--data.cache_dir", str(clone / "cache"))
+
+    train, val = (next((clone / "cache").glob(f"balance-{split}-*")) for split in ("train", "val"))
+    assert EpisodeStore(train).num_episodes == 4
+    assert EpisodeStore(val).num_episodes == 2
+    logs = clone / "logs" / "balance" / "version_0"
+    report = json.loads((logs / "report.json").read_text())
+    assert report["steps"] == 4
+    (played,) = report["control"]
+    assert (played["task"], played["domain"], played["episodes"]) == ("balance", "balance", 2)
+    assert played["expert_return"] == 12.0 > played["random_return"]
+    tags = scalars(logs).Tags()["scalars"]
+    assert {"train/loss/balance", "val/loss/balance", "final/score/balance"} <= set(tags)
+
+    run(rollout)
+    (played,) = json.loads(next(logs.glob("checkpoints/*.rollout.json")).read_text())["control"]
+    assert len(played["returns"]) == 2
+
+
+def test_a_task_from_files_is_collected_and_trained(clone):
+    (fit,) = how_to_commands("heating")
+    run(fit, *QUICK, "--data.cache_dir", str(clone / "cache"))
+
+    train, val = (next((clone / "cache").glob(f"heating-{split}-*")) for split in ("train", "val"))
+    rows = {name: len(text.splitlines()) - 1 for name, text in named_blocks(HOW_TO.read_text()).items() if "csv" in name}
+    monday = rows.pop("recordings/monday.csv")
+    assert EpisodeStore(val).num_timesteps == monday
+    assert EpisodeStore(train).num_timesteps == sum(rows.values())
+    logs = clone / "logs" / "heating" / "version_0"
+    assert json.loads((logs / "report.json").read_text())["steps"] == 4
+    assert {"train/loss/heating", "val/loss/heating"} <= set(scalars(logs).Tags()["scalars"])
+
+
+def test_every_file_of_the_how_to_is_used():
+    blocks = named_blocks(HOW_TO.read_text())
+    stanzas = [yaml.safe_load(text) for name, text in blocks.items() if name.endswith(".yaml")]
+    modules = {
+        spec["datamodule"]["class_path"].rpartition(".")[0] for stanza in stanzas for spec in stanza["data"]["tasks"].values()
+    }
+    assert modules == {name.removesuffix(".py").replace("/", ".") for name in blocks if name.endswith(".py")}
+    assert len(modules) == 2
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_relative_links_lead_somewhere(page):
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.M | re.S)
+    targets = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r"(?:src|href)=\"([^\"]+)\"", text)
+    local = [target.partition("#")[0] for target in targets if not re.match(r"[a-z]+:|#", target)]
+    missing = [target for target in local if not (page.parent / target).exists()]
+    assert not missing, f"{page.name} links to {missing}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_files_that_are_named_are_there(page):
+    """Configs in commands, and files of the code anywhere: with their folder, or by a name that some file has."""
+    text = page.read_text()
+    made_here = named_blocks(text)
+    named = set(re.findall(r"\b(?:conf|tests|datamodules|callbacks|gato_lightning|docs|benchmarks)/[\w./-]+\.\w+", text))
+    named |= {word for line in commands(text) for word in line if word.endswith(".yaml")}
+    missing = sorted(name for name in named if name not in made_here and not (ROOT / name).exists())
+    assert not missing, f"{page.name} names {missing}"
+
+
+def test_tests_that_are_named_are_there():
+    text = (ROOT / "docs" / "paper_map.md").read_text()
+    source = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    missing = [name for name in re.findall(r"`(test_\w+)`", text) if f"def {name}(" not in source]
+    assert not missing
+
+
+def test_parameter_counts_are_those_that_the_code_gives():
+    """Runs the block of docs/paper_map.md that counts parameters; each number it prints stands on the page."""
+    text = (ROOT / "docs" / "paper_map.md").read_text()
+    (block,) = re.findall(r"^```python\n(.*?)^```", text, flags=re.M | re.S)
+    environment = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PATH": ""}
+    printed = subprocess.run(
+        [sys.executable, "-c", block], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    numbers = re.findall(r"\d[\d,]*\d", printed.stdout)
+    assert len(numbers) > 3
+    assert [number for number in numbers if number not in text] == []
