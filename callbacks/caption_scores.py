@@ -1,7 +1,7 @@
 """Scores of written captions and answers."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -54,7 +54,7 @@ def _cider_d(candidates: list[str], references: list[list[str]]) -> float:
 def answer_scores(
     texts: Sequence[str], references: Sequence[Sequence[str]], groups: Sequence[str], baseline: dict[str, str]
 ) -> dict[str, float]:
-    """Share of answers that are exactly right, overall and by question type, and that of the commonest training answer.
+    """Share of answers that are exactly right, overall and by question type, beside those of two constant answers.
 
     Args:
         texts: N answers.
@@ -63,16 +63,22 @@ def answer_scores(
         baseline: the commonest training answer of each type.
 
     Returns:
-        `accuracy`, `accuracy/<type>`; where there is a baseline, `commonest` and `commonest/<type>`; all in [0, 1]; and
-        `examples`.
+        `accuracy`; `commonest`, of the baseline, where there is one; `best_constant`, of the answer of each type that
+        is right most often on these very questions, which no constant answer can beat; each of them also by type, as in
+        `accuracy/<type>`; all in [0, 1]; and `examples`.
     """
+    right = [{plain(reference) for reference in each} for each in references]
+    frequency = {group: Counter[str]() for group in groups}
+    for answers, group in zip(right, groups, strict=True):
+        frequency[group].update(answers)
+    best = {group: counts.most_common(1)[0][0] for group, counts in frequency.items()}
+
     hits: dict[str, list[bool]] = defaultdict(list)
-    for text, right, group in zip(texts, references, groups, strict=True):
-        answers = {plain(reference) for reference in right}
-        for name, answer in (("accuracy", text), ("commonest", baseline.get(group))):
+    for text, answers, group in zip(texts, right, groups, strict=True):
+        given = {"accuracy": text, "commonest": baseline.get(group), "best_constant": best[group]}
+        for name, answer in given.items():
             if answer is not None:
-                hit = plain(answer) in answers
-                hits[name].append(hit)
+                hits[name].append(plain(answer) in answers)
                 if group:
-                    hits[f"{name}/{group}"].append(hit)
+                    hits[f"{name}/{group}"].append(hits[name][-1])
     return {**{name: float(np.mean(hits[name])) for name in sorted(hits)}, "examples": float(len(texts))}

@@ -1,5 +1,6 @@
 """Captions and answers for held-out pictures: written, scored and shown while training."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from lightning import LightningModule, Trainer
@@ -68,13 +69,12 @@ class CaptioningMetrics(HeldOutTextCallback):
                 {f"metrics/{name}/{metric}": value for metric, value in scores.items()}, trainer.global_step
             )
         shown = evenly(len(chosen), self.pictures)
-        self._show(trainer, name, *([column[i] for i in shown] for column in (observations, references, texts)))
+        self._show(trainer, name, [(observations[i], references[i], texts[i]) for i in shown])
 
-    def _show(
-        self, trainer: Trainer, name: str, observations: list[Any], references: list[Any], texts: list[str]
-    ) -> None:
+    def _show(self, trainer: Trainer, name: str, examples: Sequence[tuple[Any, Sequence[str], str]]) -> None:
+        """Logs a grid of examples: observation, references and what was written."""
         pictures, captions = [], []
-        for observation, right, text in zip(observations, references, texts, strict=True):
+        for observation, right, text in examples:
             picture = find_picture(observation)
             if picture is not None:
                 is_right = plain(text) in map(plain, right)
@@ -87,6 +87,6 @@ class CaptioningMetrics(HeldOutTextCallback):
             grid = draw_grid(pictures, captions)
             for logger in trainer.loggers:
                 # Of Lightning's loggers, TensorBoard's alone has this.
-                add_image = getattr(logger.experiment, "add_image", None)
+                add_image = getattr(getattr(logger, "experiment", None), "add_image", None)
                 if add_image is not None:
                     add_image(f"metrics/{name}", grid, trainer.global_step, dataformats="HWC")

@@ -84,6 +84,6 @@ def _wrap(text: str, letters: int) -> list[str]:
 def _resize(picture: np.ndarray, side: int) -> Image.Image:
     image = Image.fromarray(picture.squeeze()).convert("RGB")
     factor = side / max(image.size)
-    size = tuple(max(1, round(length * factor)) for length in image.size)
+    width, height = (max(1, round(length * factor)) for length in image.size)
     # Enlarged pixels stay sharp, as the model sees them.
-    return image.resize(size, Image.Resampling.NEAREST if factor > 1 else Image.Resampling.BILINEAR)
+    return image.resize((width, height), Image.Resampling.NEAREST if factor > 1 else Image.Resampling.BILINEAR)

@@ -51,7 +51,7 @@ class TextLoss(HeldOutTextCallback):
             batch = collate(parts, config.context_length, config.vocabulary).to(module.device)
             losses = token_losses(model, batch)
             sums += torch.tensor([losses.sum().item(), len(losses)], dtype=torch.float64)
-        total, count = trainer.strategy.reduce(sums.to(module.device), reduce_op="sum").tolist()  # type: ignore[union-attr]
+        total, count = trainer.strategy.reduce(sums.to(module.device), reduce_op="sum").tolist()
         nats, unigram = total / count, data.unigram_nats()
         self.results[name] = {"nats": nats, "unigram_nats": unigram, "below_unigram": unigram - nats, "tokens": count}
         for logger in trainer.loggers:

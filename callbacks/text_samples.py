@@ -59,7 +59,7 @@ class TextSamples(HeldOutTextCallback):
         )
         for logger in trainer.loggers:
             # Of Lightning's loggers, TensorBoard's alone has this.
-            add_text = getattr(logger.experiment, "add_text", None)
+            add_text = getattr(getattr(logger, "experiment", None), "add_text", None)
             if add_text is not None:
                 add_text(f"samples/{name}", page, trainer.global_step)
 

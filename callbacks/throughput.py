@@ -42,7 +42,9 @@ class Throughput(Callback):
         self._logged = dict.fromkeys(_COUNTS, 0)
         self._ranks = 1
         self._waiting_since = self._step_since = 0.0
-        self._begin_window()
+        self._window = torch.zeros(len(_COUNTS), dtype=torch.int64)
+        self._step = self._wait = 0.0
+        self._batches = 0
 
     @property
     def totals(self) -> dict[str, int]:
@@ -65,10 +67,10 @@ class Throughput(Callback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Takes both ends of the list of callbacks: what the others do after a step is neither step nor waiting."""
         self._ranks = trainer.world_size
-        others = [
-            callback for callback in trainer.callbacks if callback is not self and not isinstance(callback, _Last)
-        ]  # A new list, since Lightning is walking through the old one.
-        trainer.callbacks = [self, *others, _Last(self)]
+        current: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        others = [callback for callback in current if callback is not self and not isinstance(callback, _Last)]
+        # A new list, since Lightning is walking through the old one.
+        trainer.callbacks = [self, *others, _Last(self)]  # type: ignore[attr-defined]
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._begin_window()
@@ -102,7 +104,7 @@ class Throughput(Callback):
         self._waiting_since = time.perf_counter()
 
     def _log(self, trainer: Trainer) -> None:
-        summed: Tensor = trainer.strategy.reduce(self._window, reduce_op="sum")  # type: ignore[assignment]
+        summed: Tensor = trainer.strategy.reduce(self._window, reduce_op="sum")
         window = dict(zip(_COUNTS, summed.tolist(), strict=True))
         elapsed = self._step + self._wait
         self._logged = {name: self._logged[name] + window[name] for name in _COUNTS}

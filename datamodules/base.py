@@ -27,6 +27,7 @@ Split = Literal["train", "val"]
 Job = Callable[[], Iterable[Episode]]
 Measurement = Callable[[], list[float]]
 
+TOO_LONG = "a timestep of {} tokens is longer than the context of {}"
 FORMAT = 1  # of stored episodes; raise it when their meaning changes, so that old stores are made anew
 
 
@@ -118,7 +119,7 @@ class TaskDataModule(LightningDataModule):
         timesteps = self.tokenizer.encode_episode(episode)
         widest = int(timesteps.num_slots.max(initial=0))
         if widest > self.context_length:
-            raise UserError(f"a timestep of {widest} tokens is longer than the context of {self.context_length}")
+            raise UserError(TOO_LONG.format(widest, self.context_length))
         observed = max(layout.kinds.index(Kind.SEPARATOR) for layout in timesteps.layouts)
         if observed > NUM_LOCAL:
             raise UserError(f"an observation of {observed} tokens is longer than the {NUM_LOCAL} local positions")
@@ -141,6 +142,10 @@ class TaskDataModule(LightningDataModule):
     def setup(self, stage: str) -> None:
         """Opens the stores that `prepare_data` of the mixture made."""
         self.stores: dict[str, EpisodeStore] = {split: EpisodeStore(self.folder(split)) for split in ("train", "val")}
+        widest = max(store.widest for store in self.stores.values())
+        if widest > self.context_length:
+            # Stores do not depend on the context; they may have been made for a longer one.
+            raise UserError(f"task {self.name}: {TOO_LONG.format(widest, self.context_length)}")
 
     def sampler(self, split: Split, prompts: PromptSettings) -> SegmentSampler:
         """Draws training segments of the split."""

@@ -1,14 +1,14 @@
 """Captioning: emoji and their names (Gato, section 2.3, has pictures and captions as one kind of episode)."""
 
 import string
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 
-from datamodules.base import TaskDataModule
+from datamodules.base import Job, Split, TaskDataModule
 from datamodules.emoji_catalogue import Emoji, catalogue
 from datamodules.images import check_image_size, colour, load, paint
 from datamodules.pairs import check_fraction, check_least, grouped
@@ -61,7 +61,7 @@ class CaptionsDataModule(TaskDataModule):
         self.observation_space = spaces.Dict({"image": spaces.Box(0, 255, (image_size, image_size, 3), np.uint8)})
         self.action_space = spaces.Text(max_length=100, charset=_CHARACTERS)
 
-    def jobs(self, split: Literal["train", "val"]) -> list[Callable[[], Iterator[Episode]]]:
+    def jobs(self, split: Split) -> list[Job]:
         """Paints the pictures of one side of the split, in an order that the seed decides."""
         views = self.views if split == "train" else 1
         pairs = [(emoji, view) for emoji in self._emoji(split) for view in range(views)]
@@ -80,7 +80,7 @@ class CaptionsDataModule(TaskDataModule):
             baseline={},
         )
 
-    def _emoji(self, split: str) -> list[Emoji]:
+    def _emoji(self, split: Split) -> list[Emoji]:
         wanted = split == "val"
         return [one for one in catalogue(self.skin_tones) if is_held_out(one.concept, self.held_out) == wanted]
 

@@ -1,4 +1,4 @@
-"""Classic control: each task with a feedback law of the observation alone, so that one timestep is enough to imitate it."""
+"""Classic control: each task with a feedback law of the observation alone, which one timestep is enough to imitate."""
 
 from collections.abc import Callable, Collection
 from typing import Any
@@ -11,13 +11,13 @@ from datamodules.gym_suite import GymDataModule
 
 Law = Callable[[np.ndarray], Any]
 
-# Continuous actions are rounded to multiples of this: a pupil that predicts tokens learns a few dozen of them from far fewer
-# examples than a thousand, and no return measurably changes.
-ACTION_GRAIN = 0.5
+# The pendulum's torques are multiples of this: a pupil that predicts tokens learns nine of them from far fewer examples
+# than a thousand, and the return does not change measurably.
+TORQUE_GRAIN = 0.5
 
 
 def cartpole(observation: np.ndarray) -> int:
-    """Pushes (0 left, 1 right) the way the pole falls, a little more the way the cart is off, to bring the cart back."""
+    """Pushes (0 left, 1 right) the way the pole falls, and a little the way the cart is off, to bring the cart back."""
     position, velocity, angle, rate = observation
     return int(angle + 0.3 * rate + 0.03 * position + 0.06 * velocity > 0)
 
@@ -34,25 +34,25 @@ def mountain_car(observation: np.ndarray) -> int:
 
 def mountain_car_continuous(observation: np.ndarray) -> np.ndarray:
     """As `mountain_car`, with half the force at most: each step costs a tenth of the force squared."""
-    return np.clip([30.0 * observation[1]], -0.5, 0.5).round(1).astype(np.float32)
+    return np.clip([30.0 * observation[1]], -0.5, 0.5).astype(np.float32)
 
 
 def pendulum(observation: np.ndarray) -> np.ndarray:
-    """Torque in [-2, 2]: energy shaping far from upright, blended smoothly into proportional-derivative control near it.
+    """Torque in [-2, 2]: energy shaping far from upright, blended smoothly into proportional-derivative control near.
 
-    The energy of the unit pendulum, in its equation of motion angle'' = 15 sin(angle) + 3 torque and 0 at rest upright, is
-    rate^2 / 6 + 5 (cos(angle) - 1), and changes by rate * torque.
+    The pendulum moves by angle'' = 15 sin(angle) + 3 torque. Its energy, 0 at rest upright, is rate^2 / 6 +
+    5 (cos(angle) - 1), and changes by rate * torque.
     """
     cosine, sine, rate = (float(value) for value in observation)
     angle = np.arctan2(sine, cosine)
     energy = rate**2 / 6 + 5 * (cosine - 1)
     swing_up = np.clip(-energy * np.tanh(rate), -2, 2)
     catch = -10 * angle - 2 * rate
-    # How far from upright: an ellipse, tilted because a pole that moves towards upright can be caught from further away.
+    # How far from upright: an ellipse, tilted because a pole that moves towards upright can be caught from further off.
     distance = angle**2 + (rate / 4) ** 2 + angle * rate / 4
-    nearness = 1 / (1 + np.exp((distance - 0.64) / 0.12))
+    nearness = 1 / (1 + np.exp((distance - 0.64) / 0.1))
     torque = np.clip(nearness * catch + (1 - nearness) * swing_up, -2, 2)
-    return np.array([np.round(torque / ACTION_GRAIN) * ACTION_GRAIN], np.float32)
+    return np.array([np.round(torque / TORQUE_GRAIN) * TORQUE_GRAIN], np.float32)
 
 
 LAWS: dict[str, Law] = {
@@ -67,8 +67,8 @@ LAWS: dict[str, Law] = {
 class ClassicControlDataModule(GymDataModule):
     """CartPole, Acrobot, MountainCar (discrete and continuous) and Pendulum.
 
-    Pendulum wants a high `noise`, 1.5 or so, and a `min_score` that keeps what the noise spoils: without it four of five
-    demonstrated timesteps are at rest upright, and none shows how to catch a pole that arrives too fast.
+    Pendulum wants a high `noise`, 1.5 or so, with a low `min_score` that keeps the episodes spoilt by it. With less,
+    four of five demonstrated timesteps are at rest upright, and few show how to catch a pole that arrives too fast.
     """
 
     domain = "classic-control"

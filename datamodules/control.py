@@ -33,8 +33,9 @@ class ControlDataModule(TaskDataModule):
             random action for others.
         reference_episodes: episodes that the expert's (without noise) and the random policy's return are measured on.
         timesteps: most timesteps of a window, in training and acting; None: as many as fit.
-        min_score: episodes with a lower normalised score are left out. The paper keeps returns of 80% of the expert's; a
-            score says the same where returns are negative.
+        min_score: episodes with a lower normalised score are left out; null keeps all. The paper keeps returns of 80% of the
+            expert's; a score says the same where returns are negative. What noise spoils is still recorded right, so with much
+            noise keep more.
         seed: added to the seeds of the demonstrations.
     """
 
@@ -45,7 +46,7 @@ class ControlDataModule(TaskDataModule):
         noise: float = 0.0,
         reference_episodes: int = 200,
         timesteps: int | None = 1,
-        min_score: float = 0.8,
+        min_score: float | None = 0.8,
         seed: int = 0,
     ) -> None:
         super().__init__(timesteps=timesteps, seed=seed)
@@ -87,6 +88,8 @@ class ControlDataModule(TaskDataModule):
         }
 
     def keep(self, episode: TokenEpisode, references: dict[str, dict[str, float]]) -> bool:
+        if self.min_score is None:
+            return True
         expert, random = references["expert"]["mean"], references["random"]["mean"]
         return episode.total_reward >= random + self.min_score * (expert - random)
 
@@ -116,8 +119,9 @@ class ControlDataModule(TaskDataModule):
         return [episode for episode in episodes if episode is not None]
 
     def _expert_returns(self, seeds: range) -> list[float]:
+        # An episode that the expert fails has no return; how many there are shows in the count.
         episodes = [self._demonstrate(seed, None) for seed in seeds]
-        return [float(episode.rewards.sum()) if episode else 0.0 for episode in episodes]
+        return [float(episode.rewards.sum()) for episode in episodes if episode is not None]
 
     def _random_returns(self, seeds: range) -> list[float]:
         returns = []

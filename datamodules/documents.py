@@ -77,15 +77,15 @@ def _documents(source: str) -> Iterator[Document]:
     elif source == DOCSTRINGS:
         root = Path(sysconfig.get_paths()["stdlib"])
         for path in sorted(root.rglob("*.py")):
-            name = path.relative_to(root)
-            if _SKIPPED.isdisjoint(name.parts):
-                yield Document(f"{DOCSTRINGS}/{name.as_posix()}", tuple(_docstrings(path)))
+            inner = path.relative_to(root)
+            if _SKIPPED.isdisjoint(inner.parts):
+                yield Document(f"{DOCSTRINGS}/{inner.as_posix()}", tuple(_docstrings(path)))
     else:
         root = Path(source)
         for path in _text_files(root):
-            name = path.relative_to(root) if root.is_dir() else path.name
+            name = path.relative_to(root).as_posix() if root.is_dir() else path.name
             try:
-                yield Document(str(name), (path.read_text(encoding="utf-8").strip(),))
+                yield Document(name, (path.read_text(encoding="utf-8").strip(),))
             except UnicodeDecodeError as error:
                 raise UserError(f"text file {path}: not UTF-8 at byte {error.start}") from error
 

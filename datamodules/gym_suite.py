@@ -8,6 +8,8 @@ import gymnasium
 from datamodules.control import ControlDataModule
 from gato_lightning.errors import UserError, unknown
 
+NO_LIMIT = 500  # steps of an episode where the environment sets no limit: the random policy would wander for ever
+
 
 class GymDataModule(ControlDataModule):
     """An environment that `gymnasium.make` knows.
@@ -30,8 +32,10 @@ class GymDataModule(ControlDataModule):
         raise NotImplementedError
 
     def make_env(self, render_mode: str | None = None) -> gymnasium.Env:
+        limit = gymnasium.spec(self.env_id).max_episode_steps or NO_LIMIT
+        settings = {"max_episode_steps": limit, **self.env_kwargs}
         try:
             # Gymnasium's checker of environments under development slows each step down.
-            return gymnasium.make(self.env_id, render_mode=render_mode, disable_env_checker=True, **self.env_kwargs)
+            return gymnasium.make(self.env_id, render_mode=render_mode, disable_env_checker=True, **settings)
         except (TypeError, ValueError, KeyError) as error:
             raise UserError(f"{self.env_id} cannot be made with env_kwargs {self.env_kwargs}: {error}") from error

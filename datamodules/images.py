@@ -28,9 +28,10 @@ def colour(setting: str, name: str) -> tuple[int, int, int]:
         UserError: Pillow knows no such colour.
     """
     try:
-        return ImageColor.getcolor(name, "RGB")
+        red, green, blue = ImageColor.getrgb(name)[:3]
     except ValueError as error:
         raise UserError(f"{setting} is '{name}'; expected a colour name such as 'lightgrey' or '#e0e0e0'") from error
+    return red, green, blue
 
 
 def load(path: Path) -> Image.Image:
@@ -71,5 +72,6 @@ def paint(
     small = picture.resize((side, side), Image.Resampling.BILINEAR)
     square = Image.new("RGB", (size, size), background)
     # The picture's own alpha is the mask, so that its soft edges blend into the background.
-    square.paste(small, tuple(round((size - side) * share) for share in place), small)
+    left, top = (round((size - side) * share) for share in place)
+    square.paste(small, (left, top), small)
     return np.asarray(square)

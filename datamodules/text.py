@@ -1,14 +1,14 @@
 """Text: prose cut into pieces that fit the context (Gato, section 2.2 has text as one kind of episode)."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 
-from datamodules.base import TaskDataModule
+from datamodules.base import Job, Split, TaskDataModule
 from datamodules.documents import DOCSTRINGS, TOPICS, Document, fingerprint, read
 from datamodules.pairs import check_fraction, check_least, grouped
 from datamodules.splits import is_held_out
@@ -64,7 +64,7 @@ class TextDataModule(TaskDataModule):
         shaped = {key: value for key, value in super().settings().items() if key != "openings"}
         return {**shaped, "piece_tokens": self._most_tokens, "sources": self._fingerprints}
 
-    def jobs(self, split: Literal["train", "val"]) -> list[Callable[[], Iterator[Episode]]]:
+    def jobs(self, split: Split) -> list[Job]:
         """Cuts the documents of one side of the split."""
         wanted = split == "val"
         documents = [one for one in self._documents if is_held_out(one.name, self.held_out) == wanted]

@@ -1,16 +1,16 @@
 """Visual questions: grid scenes that look like BabyAI's, and questions about them."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from random import Random
 from string import ascii_lowercase
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 
-from datamodules.base import TaskDataModule
+from datamodules.base import Job, Split, TaskDataModule
 from datamodules.grid_questions import KINDS, Question, ask
 from datamodules.grid_scenes import CONCEPTS, Scene, object_set, render, sample_scene
 from datamodules.images import PATCH
@@ -37,7 +37,8 @@ class VqaDataModule(TaskDataModule):
         objects: most objects of a scene, 2 to 4; the fewest are 2.
         questions: training questions, each about a scene of its own.
         val_questions: held-out questions.
-        held_out: share of the object sets that is never trained on, in (0, 1).
+        held_out: share of the object sets that is never trained on, in (0, 1); two objects make 171 sets only, so that
+            0.1 of them is few.
         held_out_concepts: objects that are never trained on, such as `"red ball"`.
         pairs_per_episode: questions in one episode, one a timestep; 5 in the paper (Gato, section 2.3).
         timesteps: most timesteps of a training window; None for as many as fit.
@@ -63,7 +64,7 @@ class VqaDataModule(TaskDataModule):
         if not 2 <= objects <= 4:
             raise UserError(f"objects is {objects}; expected 2 to 4")
         self.objects = objects
-        self.questions = {
+        self.questions: dict[Split, int] = {
             "train": check_least("questions", questions, 1),
             "val": check_least("val_questions", val_questions, 1),
         }
@@ -85,7 +86,7 @@ class VqaDataModule(TaskDataModule):
         )
         self.action_space = spaces.Text(max_length=20, charset=ascii_lowercase)
 
-    def jobs(self, split: Literal["train", "val"]) -> list[Callable[[], Iterator[Episode]]]:
+    def jobs(self, split: Split) -> list[Job]:
         """Draws and renders the questions of one side of the split."""
         return [partial(self._episodes, split, index, size) for index, size in enumerate(self._job_sizes(split))]
 
@@ -107,16 +108,16 @@ class VqaDataModule(TaskDataModule):
             baseline={kind: counts.most_common(1)[0][0] for kind, counts in answers.items()},
         )
 
-    def _job_sizes(self, split: str) -> list[int]:
+    def _job_sizes(self, split: Split) -> list[int]:
         """Questions of each job."""
         chunks = grouped(range(self.questions[split]), self.pairs_per_episode * _EPISODES_PER_JOB)
         return [len(chunk) for chunk in chunks]
 
-    def _all_pairs(self, split: str) -> list[Pair]:
+    def _all_pairs(self, split: Split) -> list[Pair]:
         sizes = enumerate(self._job_sizes(split))
         return [pair for index, size in sizes for pair in self._pairs(split, index, size)]
 
-    def _pairs(self, split: str, job: int, size: int) -> list[Pair]:
+    def _pairs(self, split: Split, job: int, size: int) -> list[Pair]:
         """The questions of one job; all that is random about them follows from seed, split and job."""
         rng = Random(f"{self.seed} {split} {job}")
         pairs: list[Pair] = []
@@ -129,7 +130,7 @@ class VqaDataModule(TaskDataModule):
             pairs.append((scene, question))
         return pairs
 
-    def _ask(self, rng: Random, split: str, scene: Scene, kind: str) -> Question | None:
+    def _ask(self, rng: Random, split: Split, scene: Scene, kind: str) -> Question | None:
         if split == "val" and self.new:
             if not any(thing.concept in self.new for thing in scene):
                 return None
@@ -139,7 +140,7 @@ class VqaDataModule(TaskDataModule):
             return None
         return ask(rng, scene, kind, self.grid, asked_for=self.known)
 
-    def _episodes(self, split: str, job: int, size: int) -> Iterator[Episode]:
+    def _episodes(self, split: Split, job: int, size: int) -> Iterator[Episode]:
         for group in grouped(self._pairs(split, job, size), self.pairs_per_episode):
             observations: dict[str, Any] = {
                 "image": render([scene for scene, _ in group], self.grid, PATCH),

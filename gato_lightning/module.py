@@ -28,7 +28,7 @@ class GatoModule(LightningModule):
         optimizer: the optimiser's settings.
     """
 
-    def __init__(self, config: GatoConfig = GatoConfig(), optimizer: OptimizerConfig = OptimizerConfig()) -> None:  # noqa: B008
+    def __init__(self, config: GatoConfig = GatoConfig(), optimizer: OptimizerConfig = OptimizerConfig()) -> None:
         super().__init__()
         self.config, self.optimizer_config = config, optimizer
         self.model = Gato(self.config)
@@ -89,9 +89,10 @@ class GatoModule(LightningModule):
         max_new_tokens: int = 32,
         temperature: float = 0.0,
         generator: torch.Generator | None = None,
+        openings: Sequence[str] | None = None,
     ) -> list[str]:
         """Text actions for observations: captions, answers, continuations; see `generate_text`."""
-        return generate_text(self.model, tokenizer, observations, max_new_tokens, temperature, generator)
+        return generate_text(self.model, tokenizer, observations, max_new_tokens, temperature, generator, openings)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Marks the checkpoint as ours and notes what must match when it is read."""
@@ -99,6 +100,7 @@ class GatoModule(LightningModule):
         checkpoint["gato_lightning"] = {
             "version": version("gato-lightning"),
             "config": asdict(self.config),
+            "optimizer": asdict(self.optimizer_config),
             "tokenizer_sha256": datamodule.text_tokenizer.sha256 if datamodule else None,
         }
 

@@ -8,6 +8,7 @@ is stored once.
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -134,8 +135,8 @@ def write_store(folder: Path, episodes: Sequence[TokenEpisode], meta: dict[str, 
     Raises:
         OSError: the disk is full or not writable; what had been written is removed.
     """
-    partial = folder.with_name(f"{folder.name}.partial-{os.getpid()}")
-    partial.mkdir(parents=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f"{folder.name}.partial-", dir=folder.parent))
     try:
         arrays, layouts, sources = _join(episodes)
         for name in _ARRAYS:
@@ -147,6 +148,7 @@ def write_store(folder: Path, episodes: Sequence[TokenEpisode], meta: dict[str, 
             json.dumps({**meta, "layouts": [asdict(layout) for layout in layouts], "sources": sources})
         )
         if not folder.exists():
+            partial.chmod(0o755)  # made for its owner alone
             partial.rename(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)

@@ -1,17 +1,21 @@
-"""The documents are true: the how-to for adding a task is executed, links lead somewhere, commands name files that are there."""
+"""The documents are true: the how-to for adding a task is executed, links and names lead somewhere."""
 
 import json
 import re
 import shlex
-import subprocess
 import sys
+from inspect import signature
 from pathlib import Path
 
 import pytest
-import torch
 import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from datamodules.mixture import MixtureDataModule
+from gato_lightning.config import GatoConfig
+from gato_lightning.module import GatoModule
+from gato_lightning.optimizer import OptimizerConfig
+from gato_lightning.segments import PromptSettings
 from gato_lightning.store import EpisodeStore
 from run import main
 
@@ -19,9 +23,8 @@ ROOT = Path(__file__).parent.parent
 HOW_TO = ROOT / "docs" / "adding_a_task.md"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
-# Two threads that fight for one core are slower than one.
 QUICK = ["--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false", "--data.workers", "1"]
-FEWER = ["episodes", "4", "val_episodes", "2", "reference_episodes", "4", "steps", "12"]
+FEWER = {"episodes": 4, "val_episodes": 2, "reference_episodes": 4, "steps": 12}
 
 
 def named_blocks(page: str) -> dict[str, str]:
@@ -56,25 +59,18 @@ def how_to_commands(task: str) -> list[list[str]]:
     return [line for line in commands(HOW_TO.read_text()) if any(task in word for word in line)]
 
 
-def run(line: list[str], *more: str) -> None:
-    threads = torch.get_num_threads()
-    try:
-        main([*line, *more])
-    finally:
-        torch.set_num_threads(threads)
-
-
 def scalars(folder: Path) -> EventAccumulator:
     return EventAccumulator(str(folder)).Reload()
 
 
 def test_a_task_from_an_environment_is_collected_trained_and_rolled_out(clone):
     fit, rollout = how_to_commands("balance")
-    settings = [f"--data.tasks.balance.datamodule.init_args.{a}={b}" for a, b in zip(FEWER[::2], FEWER[1::2], strict=True)]
-    run(fit, *QUICK, *settings, "--data.cache_dir", str(clone / "cache"))
+    fewer = [f"--data.tasks.balance.datamodule.init_args.{name}={value}" for name, value in FEWER.items()]
+    main([*fit, *QUICK, *fewer, "--data.cache_dir", str(clone / "cache")])
 
     train, val = (next((clone / "cache").glob(f"balance-{split}-*")) for split in ("train", "val"))
     assert EpisodeStore(train).num_episodes == 4
+    assert EpisodeStore(train).meta["settings"]["steps"] == 12  # an argument of the page's own class is part of the key
     assert EpisodeStore(val).num_episodes == 2
     logs = clone / "logs" / "balance" / "version_0"
     report = json.loads((logs / "report.json").read_text())
@@ -85,17 +81,18 @@ def test_a_task_from_an_environment_is_collected_trained_and_rolled_out(clone):
     tags = scalars(logs).Tags()["scalars"]
     assert {"train/loss/balance", "val/loss/balance", "final/score/balance"} <= set(tags)
 
-    run(rollout)
+    main(rollout)
     (played,) = json.loads(next(logs.glob("checkpoints/*.rollout.json")).read_text())["control"]
     assert len(played["returns"]) == 2
 
 
 def test_a_task_from_files_is_collected_and_trained(clone):
     (fit,) = how_to_commands("heating")
-    run(fit, *QUICK, "--data.cache_dir", str(clone / "cache"))
+    main([*fit, *QUICK, "--data.cache_dir", str(clone / "cache"), "--config", checkpoints_every_two_steps(clone)])
 
     train, val = (next((clone / "cache").glob(f"heating-{split}-*")) for split in ("train", "val"))
-    rows = {name: len(text.splitlines()) - 1 for name, text in named_blocks(HOW_TO.read_text()).items() if "csv" in name}
+    files = named_blocks(HOW_TO.read_text())
+    rows = {name: len(text.splitlines()) - 1 for name, text in files.items() if name.endswith(".csv")}
     monday = rows.pop("recordings/monday.csv")
     assert EpisodeStore(val).num_timesteps == monday
     assert EpisodeStore(train).num_timesteps == sum(rows.values())
@@ -103,12 +100,26 @@ def test_a_task_from_files_is_collected_and_trained(clone):
     assert json.loads((logs / "report.json").read_text())["steps"] == 4
     assert {"train/loss/heating", "val/loss/heating"} <= set(scalars(logs).Tags()["scalars"])
 
+    main(["fit", "--ckpt_path", str(logs / "checkpoints" / "last.ckpt"), "--trainer.max_steps", "6"])
+    assert json.loads((logs.parent / "version_1" / "report.json").read_text())["steps"] == 6
+
+
+def checkpoints_every_two_steps(folder: Path) -> str:
+    """The overlay of docs/configuration.md that writes checkpoints on the way."""
+    page = (ROOT / "docs" / "configuration.md").read_text()
+    (overlay,) = re.findall(r"^```yaml\n(.*?)^```", page, flags=re.M | re.S)
+    path = folder / "checkpoints.yaml"
+    path.write_text(overlay.replace("every_n_train_steps: 500", "every_n_train_steps: 2"))
+    return str(path)
+
 
 def test_every_file_of_the_how_to_is_used():
     blocks = named_blocks(HOW_TO.read_text())
     stanzas = [yaml.safe_load(text) for name, text in blocks.items() if name.endswith(".yaml")]
     modules = {
-        spec["datamodule"]["class_path"].rpartition(".")[0] for stanza in stanzas for spec in stanza["data"]["tasks"].values()
+        spec["datamodule"]["class_path"].rpartition(".")[0]
+        for stanza in stanzas
+        for spec in stanza["data"]["tasks"].values()
     }
     assert modules == {name.removesuffix(".py").replace("/", ".") for name in blocks if name.endswith(".py")}
     assert len(modules) == 2
@@ -125,30 +136,55 @@ def test_relative_links_lead_somewhere(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 def test_files_that_are_named_are_there(page):
-    """Configs in commands, and files of the code anywhere: with their folder, or by a name that some file has."""
+    """Configs in commands, and files of this project anywhere."""
     text = page.read_text()
     made_here = named_blocks(text)
-    named = set(re.findall(r"\b(?:conf|tests|datamodules|callbacks|gato_lightning|docs|benchmarks)/[\w./-]+\.\w+", text))
+    rooms = "conf|tests|datamodules|callbacks|gato_lightning|docs|benchmarks"
+    named = set(re.findall(rf"\b(?:{rooms})/[\w./-]+\.\w+", text))
     named |= {word for line in commands(text) for word in line if word.endswith(".yaml")}
     missing = sorted(name for name in named if name not in made_here and not (ROOT / name).exists())
     assert not missing, f"{page.name} names {missing}"
 
 
-def test_tests_that_are_named_are_there():
-    text = (ROOT / "docs" / "paper_map.md").read_text()
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_tests_that_are_named_are_there(page):
     source = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
-    missing = [name for name in re.findall(r"`(test_\w+)`", text) if f"def {name}(" not in source]
-    assert not missing
+    named = re.findall(r"`(test_\w+)`", page.read_text())
+    missing = [name for name in named if f"def {name}(" not in source]
+    assert not missing, f"{page.name} names {missing}"
 
 
-def test_parameter_counts_are_those_that_the_code_gives():
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_settings_that_are_named_are_there(page):
+    """`model.config.width`, `data.prompts.length`: in prose and in commands."""
+    groups = {
+        "model.config": GatoConfig,
+        "model.optimizer": OptimizerConfig,
+        "data.prompts": PromptSettings,
+        "data": MixtureDataModule,
+    }
+    known = {f"{group}.{name}" for group, owner in groups.items() for name in signature(owner).parameters}
+    known |= {f"model.{name}" for name in signature(GatoModule).parameters}
+    text = re.sub(r"^```python.*?^```", "", page.read_text(), flags=re.M | re.S)
+    named = re.findall(r"(?<![\w/.])((?:model|data)(?:\.(?:config|optimizer|prompts))?\.[a-z_]+)\b", text)
+    missing = sorted(set(named) - known)
+    assert not missing, f"{page.name} names {missing}"
+
+
+def test_the_map_of_files_is_complete():
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    rooms = ("gato_lightning", "datamodules", "callbacks")
+    files = [path.relative_to(ROOT) for room in rooms for path in (ROOT / room).glob("[a-z]*.py")]
+    missing = sorted(str(path) for path in files if f"`{path}`" not in text)
+    assert not missing, f"docs/architecture.md has no line for {missing}"
+
+
+def test_parameter_counts_are_those_that_the_code_gives(monkeypatch, capsys):
     """Runs the block of docs/paper_map.md that counts parameters; each number it prints stands on the page."""
     text = (ROOT / "docs" / "paper_map.md").read_text()
     (block,) = re.findall(r"^```python\n(.*?)^```", text, flags=re.M | re.S)
-    environment = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PATH": ""}
-    printed = subprocess.run(
-        [sys.executable, "-c", block], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
-    )
-    numbers = re.findall(r"\d[\d,]*\d", printed.stdout)
+    monkeypatch.chdir(ROOT)
+    exec(block, {})
+    numbers = re.findall(r"\d[\d,]*\d", capsys.readouterr().out)
     assert len(numbers) > 3
     assert [number for number in numbers if number not in text] == []

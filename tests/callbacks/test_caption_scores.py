@@ -39,6 +39,9 @@ def test_answers_count_if_they_are_exactly_one_of_the_references():
         "accuracy": 0.5,
         "accuracy/colour": 0.5,
         "accuracy/count": 0.5,
+        "best_constant": 1.0,
+        "best_constant/colour": 1.0,
+        "best_constant/count": 1.0,
         "commonest": 0.75,
         "commonest/colour": 1.0,
         "commonest/count": 0.5,
@@ -47,4 +50,5 @@ def test_answers_count_if_they_are_exactly_one_of_the_references():
 
 
 def test_answers_without_types_have_neither_types_nor_a_baseline():
-    assert answer_scores(["a", "b"], [["a"], ["a"]], ["", ""], {}) == {"accuracy": 0.5, "examples": 2.0}
+    scores = answer_scores(["a", "b", "b"], [["a"], ["a"], ["c"]], ["", "", ""], {})
+    assert scores == pytest.approx({"accuracy": 1 / 3, "best_constant": 2 / 3, "examples": 3.0})
