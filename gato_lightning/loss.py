@@ -11,14 +11,13 @@ from torch import Tensor
 from gato_lightning.batch import TokenBatch
 from gato_lightning.model import Gato
 
-ROWS = 128  # predicted slots whose logits are in fp32 at a time: they stay in the processor's cache
-
 
 class LinearCrossEntropy(torch.autograd.Function):
-    """- log softmax(states @ weight^T)[target] of each row, in one pass over the logits.
+    """- log softmax(states @ weight^T)[target] of each row, with one pass over the logits.
 
-    The probabilities, which are also the gradient, are kept in the compute dtype; the fp32 copies of all logits that the two
-    separate operations would make cost more time than the matrix product itself.
+    The probabilities are kept in the compute dtype, and the gradient is made from them by matrix products alone:
+    d loss / d logits = probability - 1 at the target. The two separate operations would copy all logits to fp32 and back, which
+    costs more time than the products.
     """
 
     @staticmethod
@@ -28,24 +27,20 @@ class LinearCrossEntropy(torch.autograd.Function):
         dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else states.dtype
         states, weight = states.to(dtype), weight.to(dtype)
         with torch.autocast(device, enabled=False):
-            probabilities = states @ weight.T  # (N, V) logits, turned into probabilities below
-            losses = torch.empty(len(states), device=states.device)
-            for begin in range(0, len(states), ROWS):
-                rows = slice(begin, begin + ROWS)
-                log_p = probabilities[rows].float().log_softmax(dim=-1)
-                losses[rows] = -log_p.gather(1, targets[rows, None])[:, 0]
-                probabilities[rows] = log_p.exp_()
+            probabilities = (states @ weight.T).softmax(dim=-1)  # (N, V); the softmax sums in fp32
+            target = probabilities.gather(1, targets[:, None])[:, 0].float()
         ctx.save_for_backward(states, weight, targets, probabilities)
-        return losses
+        return -target.clamp(min=torch.finfo(torch.float32).tiny).log()
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, Tensor, None]:
-        """Gradient of the logits: probabilities - 1 at the target, times the incoming gradient."""
+        """Gradients of the states and, in fp32, of the weight."""
         states, weight, targets, probabilities = ctx.saved_tensors
-        grad = grad_outputs[0].to(probabilities.dtype)[:, None]
-        d_logits = probabilities * grad  # (N, V)
-        d_logits.scatter_add_(1, targets[:, None], -grad)
-        return d_logits @ weight, d_logits.T @ states, None
+        grad = grad_outputs[0].to(states.dtype)[:, None]
+        scaled = states * grad  # (N, D)
+        d_weight = (probabilities.T @ scaled).float()  # (V, D)
+        d_weight.index_add_(0, targets, -scaled.float())
+        return (probabilities @ weight - weight[targets]) * grad, d_weight, None
 
 
 def token_losses(model: Gato, batch: TokenBatch) -> Tensor:
