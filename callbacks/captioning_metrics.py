@@ -47,9 +47,7 @@ class CaptioningMetrics(HeldOutTextCallback):
         self.max_new_tokens, self.pictures = max_new_tokens, pictures
         self.results: dict[str, dict[str, float]] = {}
 
-    def evaluate(
-        self, trainer: Trainer, module: LightningModule, name: str, task: GenerationTask, at_end: bool
-    ) -> None:
+    def evaluate(self, trainer: Trainer, module: LightningModule, name: str, task: GenerationTask, at_end: bool) -> None:
         """Writes and scores the texts of one task."""
         count = len(task.observations)
         chosen = evenly(count, self.max_examples if not at_end else self.final_examples or count)
@@ -65,9 +63,7 @@ class CaptioningMetrics(HeldOutTextCallback):
             scores = answer_scores(texts, references, [task.groups[i] for i in chosen], task.baseline)
         self.results[name] = scores
         for logger in trainer.loggers:
-            logger.log_metrics(
-                {f"metrics/{name}/{metric}": value for metric, value in scores.items()}, trainer.global_step
-            )
+            logger.log_metrics({f"metrics/{name}/{metric}": value for metric, value in scores.items()}, trainer.global_step)
         shown = evenly(len(chosen), self.pictures)
         self._show(trainer, name, [(observations[i], references[i], texts[i]) for i in shown])
 

@@ -36,9 +36,7 @@ class HeldOutTextCallback(Callback, ABC):
         self._last_step = 0
 
     @abstractmethod
-    def evaluate(
-        self, trainer: Trainer, module: LightningModule, name: str, task: GenerationTask, at_end: bool
-    ) -> None:
+    def evaluate(self, trainer: Trainer, module: LightningModule, name: str, task: GenerationTask, at_end: bool) -> None:
         """Evaluates one task; every rank calls it."""
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

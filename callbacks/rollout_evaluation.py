@@ -80,12 +80,9 @@ class RolloutEvaluation(Callback):
         tasks = list(self._control_tasks(trainer).values())[trainer.global_rank :: trainer.world_size]
         training = pl_module.training
         pl_module.eval()
-        # The weights see the same arithmetic as in training; sampling draws from generators of its own, and the training's
-        # random state is left as it was, so that evaluating changes nothing.
-        with torch.random.fork_rng(), torch.no_grad(), trainer.precision_plugin.forward_context():
-            scores = evaluate_tasks(
-                pl_module.model, tasks, first_seed, episodes, self.lanes, self.acting, self._environments
-            )
+        # The same arithmetic as in training; sampling draws from generators of its own.
+        with torch.inference_mode(), trainer.precision_plugin.forward_context():
+            scores = evaluate_tasks(pl_module.model, tasks, first_seed, episodes, self.lanes, self.acting, self._environments)
         pl_module.train(training)
         if trainer.world_size > 1:
             gathered: list[list[TaskScore]] = [[] for _ in range(trainer.world_size)]
@@ -101,7 +98,7 @@ class RolloutEvaluation(Callback):
             return
         for name, task in tasks.items():
             try:
-                with torch.no_grad(), trainer.precision_plugin.forward_context():
+                with torch.inference_mode(), trainer.precision_plugin.forward_context():
                     gif = record_gif(pl_module.model.eval(), task, FINAL_SEED, self.acting)
                 for logger in trainer.loggers:
                     if hasattr(logger.experiment, "add_image"):

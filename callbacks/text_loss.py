@@ -35,9 +35,7 @@ class TextLoss(HeldOutTextCallback):
         self.batch_size = batch_size
         self.results: dict[str, dict[str, float]] = {}
 
-    def evaluate(
-        self, trainer: Trainer, module: LightningModule, name: str, task: GenerationTask, at_end: bool
-    ) -> None:
+    def evaluate(self, trainer: Trainer, module: LightningModule, name: str, task: GenerationTask, at_end: bool) -> None:
         """Computes the loss of one task; the ranks share its texts out."""
         data: Any = trainer.datamodule.tasks[name].datamodule  # type: ignore[attr-defined]
         model: Any = module.model

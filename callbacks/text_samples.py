@@ -40,9 +40,7 @@ class TextSamples(HeldOutTextCallback):
         self.max_new_tokens, self.temperature = max_new_tokens, temperature
         self.written: dict[str, list[tuple[str, str, str]]] = {}
 
-    def evaluate(
-        self, trainer: Trainer, module: LightningModule, name: str, task: GenerationTask, at_end: bool
-    ) -> None:
+    def evaluate(self, trainer: Trainer, module: LightningModule, name: str, task: GenerationTask, at_end: bool) -> None:
         """Writes and logs the continuations of one task."""
         chosen = evenly(len(task.observations), self.samples)
         parts = [split_opening(task.references[i][0], self.opening_words) for i in chosen]

@@ -76,9 +76,7 @@ class Throughput(Callback):
         self._begin_window()
         self.begin_waiting()
 
-    def on_train_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: TokenBatch, batch_idx: int
-    ) -> None:
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: TokenBatch, batch_idx: int) -> None:
         now = time.perf_counter()
         self._wait += now - self._waiting_since
         self._step_since = now

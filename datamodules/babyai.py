@@ -39,9 +39,7 @@ class BabyAIDataModule(ControlDataModule):
 
     domain = "babyai"
 
-    def __init__(
-        self, env_id: str, expert: Literal["bot", "reactive"] = "bot", tile_size: int = 16, **kwargs: Any
-    ) -> None:
+    def __init__(self, env_id: str, expert: Literal["bot", "reactive"] = "bot", tile_size: int = 16, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if env_id not in LEVELS:
             raise unknown("BabyAI level", env_id, LEVELS)

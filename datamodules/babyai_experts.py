@@ -63,9 +63,7 @@ class Reactive:
         if type(instruction) not in LAST_ACTION:
             raise ExpertFailure(f"the reactive expert has no plan for the mission '{self.world.mission}'")
         self.last_action = int(LAST_ACTION[type(instruction)])
-        self.costs = {
-            (int(x), int(y)): costs_to_face(self.world.grid, (int(x), int(y))) for x, y in instruction.desc.obj_poss
-        }
+        self.costs = {(int(x), int(y)): costs_to_face(self.world.grid, (int(x), int(y))) for x, y in instruction.desc.obj_poss}
         self.seen: set[tuple[int, int]] = set()
         if not any(self._pose() in costs for costs in self.costs.values()):
             raise ExpertFailure(f"the reactive expert cannot reach what '{self.world.mission}' names")

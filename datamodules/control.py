@@ -75,9 +75,7 @@ class ControlDataModule(TaskDataModule):
         return action
 
     def jobs(self, split: Split) -> list[Job]:
-        first, count = (
-            (DEMONSTRATION_SEED, self.episodes) if split == "train" else (VALIDATION_SEED, self.val_episodes)
-        )
+        first, count = (DEMONSTRATION_SEED, self.episodes) if split == "train" else (VALIDATION_SEED, self.val_episodes)
         return [partial(self._collect, block) for block in _blocks(first + self.seed, count)]
 
     def measurements(self) -> dict[str, list[Measurement]]:
@@ -163,4 +161,6 @@ class ControlDataModule(TaskDataModule):
 
 
 def _blocks(first: int, count: int) -> list[range]:
-    return [range(begin, min(begin + EPISODES_PER_JOB, first + count)) for begin in range(first, first + count, EPISODES_PER_JOB)]
+    return [
+        range(begin, min(begin + EPISODES_PER_JOB, first + count)) for begin in range(first, first + count, EPISODES_PER_JOB)
+    ]

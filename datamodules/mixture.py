@@ -213,5 +213,3 @@ class MixtureDataModule(LightningDataModule):
 
     def _collate(self, sequences: list[list[Slots]]) -> TokenBatch:
         return collate(sequences, self.context_length, self.vocabulary)
-
-

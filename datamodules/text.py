@@ -107,9 +107,7 @@ class TextDataModule(TaskDataModule):
     def _most_tokens(self) -> int:
         room = self.context_length - _RESERVED
         if self.piece_tokens is not None and self.piece_tokens > room:
-            raise UserError(
-                f"piece_tokens is {self.piece_tokens}; a context of {self.context_length} holds {room} at most"
-            )
+            raise UserError(f"piece_tokens is {self.piece_tokens}; a context of {self.context_length} holds {room} at most")
         return self.piece_tokens or room
 
     def _episodes(self, documents: Sequence[Document]) -> Iterator[Episode]:

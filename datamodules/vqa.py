@@ -100,8 +100,7 @@ class VqaDataModule(TaskDataModule):
         return GenerationTask(
             kind="answer",
             observations=[
-                {"image": picture, "question": question.text}
-                for picture, (_, question) in zip(pictures, pairs, strict=True)
+                {"image": picture, "question": question.text} for picture, (_, question) in zip(pictures, pairs, strict=True)
             ],
             references=[[question.answer] for _, question in pairs],
             groups=[question.kind for _, question in pairs],

@@ -164,9 +164,7 @@ class GatoCLI(LightningCLI):
             raise UserError(f"the checkpoint does not fit this model: {why}") from error
 
 
-def run(
-    model_class: type[LightningModule], datamodule_class: type[LightningDataModule], args: list[str] | None = None
-) -> None:
+def run(model_class: type[LightningModule], datamodule_class: type[LightningDataModule], args: list[str] | None = None) -> None:
     """Runs a command line; a user's mistake ends it with one line on stderr and exit status 2.
 
     Args:

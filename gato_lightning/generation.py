@@ -32,7 +32,7 @@ def generate_text(
         tokenizer: of spaces whose action is text.
         observations: one value of the observation space per text.
         max_new_tokens: most tokens of a text; it ends earlier at the end-of-text id, and where the context is full.
-        temperature: 0 takes the likeliest token; Gato samples captions at 0.9 (Gato, section 5.3).
+        temperature: 0 takes the likeliest token; Gato samples captions at 0.9 (Gato, section 4).
         generator: of the randomness, on the CPU.
         openings: how each text begins; not part of what is returned.
 

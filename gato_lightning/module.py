@@ -1,10 +1,12 @@
 """The LightningModule: wiring only."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
+import numpy as np
 import torch
 from lightning import LightningModule
 from torch import Tensor
@@ -55,6 +57,12 @@ class GatoModule(LightningModule):
             raise UserError(f"trainer.gradient_clip_algorithm: {gradient_clip_algorithm}, expected norm")
         if gradient_clip_val is not None:
             torch.nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
+
+    def on_train_batch_start(self, batch: TokenBatch, batch_idx: int) -> None:
+        """Seeds what is random in a step (patch positions, stochastic depth) by run, rank and batch: a resumed run draws what an
+        uninterrupted one does, and evaluating in between changes nothing."""
+        run = int(os.environ.get("PL_GLOBAL_SEED", "0"))  # what `seed_everything` was given
+        torch.manual_seed(int(np.random.SeedSequence((run, self.global_rank, batch_idx)).generate_state(1)[0]))
 
     def training_step(self, batch: TokenBatch, batch_idx: int) -> Tensor:
         losses = token_losses(self.model, batch)
@@ -114,7 +122,9 @@ class GatoModule(LightningModule):
         trained = checkpoint.get("gato_lightning", {}).get("tokenizer_sha256")
         if datamodule and trained and trained != datamodule.text_tokenizer.sha256:
             path = datamodule.text_tokenizer.path
-            raise UserError(f"tokenizer model {path}: not the one that the checkpoint was trained with (sha256 {trained[:12]}..)")
+            raise UserError(
+                f"tokenizer model {path}: not the one that the checkpoint was trained with (sha256 {trained[:12]}..)"
+            )
 
     def _count(self, stage: str, batch: TokenBatch, losses: Tensor) -> None:
         """Adds losses to the sums by task and by modality, on the device: nothing is waited for in a step."""
@@ -125,7 +135,10 @@ class GatoModule(LightningModule):
 
     def _log_sums(self, stage: str) -> None:
         """Logs mean losses by task and by modality since the last time, over all ranks."""
-        for name, labels in ((f"{stage}/task", self.task_names), (f"{stage}/kind", [kind.name.lower() for kind in Kind])):
+        for name, labels in (
+            (f"{stage}/task", self.task_names),
+            (f"{stage}/kind", [kind.name.lower() for kind in Kind]),
+        ):
             if name not in self._sums:
                 continue
             total, count = self.trainer.strategy.reduce(self._sums.pop(name), reduce_op="sum").tolist()

@@ -1,4 +1,4 @@
-"""AdamW with weight decay on matrices only; linear warm-up, then cosine (Gato, appendix C.1)."""
+"""AdamW with weight decay on matrices only; linear warm-up, then cosine (Gato, appendix D)."""
 
 from dataclasses import dataclass
 
@@ -50,9 +50,5 @@ def make_optimizer(model: nn.Module, config: OptimizerConfig, total_steps: int) 
     )
     warmup = min(config.warmup_steps, max(1, total_steps // 2))
     rise = LinearLR(optimizer, config.warmup_from / config.learning_rate, 1.0, warmup)
-    fall = CosineAnnealingLR(
-        optimizer, max(1, total_steps - warmup), eta_min=config.learning_rate * config.final_fraction
-    )
+    fall = CosineAnnealingLR(optimizer, max(1, total_steps - warmup), eta_min=config.learning_rate * config.final_fraction)
     return optimizer, SequentialLR(optimizer, [rise, fall], [warmup])
-
-

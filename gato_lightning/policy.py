@@ -1,4 +1,4 @@
-"""Acting: a demonstration as prompt, observation in, action out, token by token (Gato, section 2.5).
+"""Acting: a demonstration as prompt, observation in, action out, token by token (Gato, section 2.4).
 
 A lane's context is | prompt | the last timesteps | present observation '|' | and then the action's tokens. When the window is
 full, its older half is dropped and the rest is computed anew at its new place: every state is exactly that of a sequence which
@@ -26,7 +26,7 @@ class ActingSettings:
     """How the agent acts.
 
     Args:
-        prompt: the beginning (`start`) or the `end` of a demonstration, or `none` (Gato, section 2.5: its first tokens).
+        prompt: the beginning (`start`) or the `end` of a demonstration, or `none` (Gato, section 2.4: its first tokens).
         prompt_length: most slots of it, in whole timesteps, though at least one timestep; None: half the context.
         temperature: of sampling; 0 takes the likeliest action token. Unstated in the paper.
     """
@@ -125,8 +125,6 @@ class Policy:
             return []  # as in training: where prompt and a timestep do not fit together, there is no prompt
         none = np.array([0])
         return [gather(store, Segments(none, none, np.array([start]), np.array([stop])), 0, 1, False)]
-
-
 
 
 def _num_slots(parts: Sequence[Slots]) -> int:

@@ -1,4 +1,4 @@
-"""Drawing segments: a stretch of an episode, a quarter of them with a prompt before it (Gato, section 2.2).
+"""Drawing segments: a stretch of an episode, a quarter of them with a prompt before it (Gato, section 2.3).
 
     | prompt: timesteps of another episode | window: consecutive timesteps |      one segment; attention stays inside it
 
@@ -18,8 +18,8 @@ class PromptSettings:
     """How prompts are drawn.
 
     Args:
-        probability: share of the segments that begin with one (Gato, section 2.2: 0.25).
-        goal_probability: share of the prompts that are the end of an episode (Gato, section 2.2: 0.5).
+        probability: share of the segments that begin with one (Gato, section 2.3: 0.25).
+        goal_probability: share of the prompts that are the end of an episode (Gato, section 2.3: 0.5).
         length: most slots of a prompt, in whole timesteps, though at least one timestep; unstated in the paper, half the
             context in its reproductions (null).
         loss: whether a prompt's own text and actions count in the loss; unstated in the paper.
@@ -54,9 +54,7 @@ class SegmentSampler:
         timesteps: most timesteps of a window; None: as many as fit.
     """
 
-    def __init__(
-        self, store: EpisodeStore, context_length: int, prompts: PromptSettings, timesteps: int | None = None
-    ) -> None:
+    def __init__(self, store: EpisodeStore, context_length: int, prompts: PromptSettings, timesteps: int | None = None) -> None:
         self.store, self.context_length, self.prompts = store, context_length, prompts
         # Read into memory: these tables are a few bytes a timestep and are searched for every segment.
         self._slot = np.asarray(store.first_slot)
@@ -94,9 +92,7 @@ class SegmentSampler:
         stop = np.clip(fitting, segments.start, segments.stop)
         return Segments(segments.prompt_start, segments.prompt_stop, segments.start, stop)
 
-    def _draw_prompts(
-        self, rng: np.random.Generator, episode: np.ndarray, start: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _draw_prompts(self, rng: np.random.Generator, episode: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Prompt ranges for windows of the given episodes; empty for those that get none."""
         prompted, goal = rng.random((2, len(episode)))
         others = self._source_stop[episode] - self._source_start[episode] - 1

@@ -15,7 +15,7 @@ import torch
 
 from gato_lightning.batch import TokenBatch
 from gato_lightning.patches import PATCH
-from gato_lightning.segments import SegmentSampler, Segments
+from gato_lightning.segments import Segments, SegmentSampler
 from gato_lightning.store import EpisodeStore
 from gato_lightning.timestep import TokenTimesteps, distinct
 from gato_lightning.vocabulary import Kind, Vocabulary
@@ -73,9 +73,7 @@ def gather(store: EpisodeStore, segments: Segments, task: int, first_segment: in
     """Reads segments from a store, in one pass over all of them."""
     # Prompt and window of each segment are two runs of timesteps, interleaved: (2N,)
     run_start = np.stack([segments.prompt_start, segments.start], axis=1).ravel()
-    run_count = np.stack(
-        [segments.prompt_stop - segments.prompt_start, segments.stop - segments.start], axis=1
-    ).ravel()
+    run_count = np.stack([segments.prompt_stop - segments.prompt_start, segments.stop - segments.start], axis=1).ravel()
     steps = ranges(run_start, run_count)
     start = store.first_slot[steps]
     counts = store.first_slot[steps + 1] - start

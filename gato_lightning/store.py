@@ -21,7 +21,17 @@ from gato_lightning.errors import UserError
 from gato_lightning.patches import PATCH
 from gato_lightning.timestep import Layout, TokenTimesteps, distinct
 
-_ARRAYS = ("ids", "first_slot", "layout", "first_patch", "patch_index", "patches", "first_timestep", "returns", "source")
+_ARRAYS = (
+    "ids",
+    "first_slot",
+    "layout",
+    "first_patch",
+    "patch_index",
+    "patches",
+    "first_timestep",
+    "returns",
+    "source",
+)
 
 
 @dataclass(frozen=True)
@@ -79,8 +89,7 @@ class EpisodeStore:
         except (OSError, ValueError, KeyError) as error:
             raise UserError(f"episode store {self.folder}: cannot be read ({error})") from error
         self.layouts = tuple(
-            Layout(tuple(layout["kinds"]), tuple(tuple(grid) for grid in layout["grids"]))
-            for layout in self.meta["layouts"]
+            Layout(tuple(layout["kinds"]), tuple(tuple(grid) for grid in layout["grids"])) for layout in self.meta["layouts"]
         )
 
     @property

@@ -101,9 +101,7 @@ class TimestepTokenizer:
         UserError: a space that cannot be tokenised, named by its key.
     """
 
-    def __init__(
-        self, observation_space: Space, action_space: Space, vocabulary: Vocabulary, text: TextTokenizer
-    ) -> None:
+    def __init__(self, observation_space: Space, action_space: Space, vocabulary: Vocabulary, text: TextTokenizer) -> None:
         self.observation_space, self.action_space = observation_space, action_space
         self.vocabulary, self.text = vocabulary, text
         self._observation = leaves(observation_space, "observation", vocabulary, text, is_action=False)
@@ -172,9 +170,7 @@ class TimestepTokenizer:
         )
         patches = [leaf.patches(column) for leaf, column in images]  # each (T, p, 16, 16, 3)
         flat = np.concatenate(patches, axis=1) if patches else np.empty((0, PATCH, PATCH, 3), np.uint8)
-        return TokenTimesteps(
-            ids[ids >= 0].astype(np.uint16), layouts, layout, *distinct(flat.reshape(-1, PATCH, PATCH, 3))
-        )
+        return TokenTimesteps(ids[ids >= 0].astype(np.uint16), layouts, layout, *distinct(flat.reshape(-1, PATCH, PATCH, 3)))
 
 
 def _layouts(
@@ -205,5 +201,3 @@ def _rebuild(space: Space, path: tuple[Any, ...], parts: dict[tuple[Any, ...], A
     if isinstance(space, spaces.Tuple):
         return tuple(_rebuild(part, (*path, i), parts, n) for i, part in enumerate(space.spaces))
     return parts[path][n]
-
-

@@ -1,10 +1,10 @@
 """The vocabulary: which id means what (Gato, section 2.1).
 
-    [0, 32000)        text pieces; discrete values in [0, 1024) share the first of these rows, as in the paper
-    [32000, 33024)    the 1024 bins of continuous values
-    33024             separator '|' between observation and action
-    33025             padding, never attended to and never predicted
-    [33026, 34050)    discrete values, only with `separate_discrete`
+[0, 32000)        text pieces; discrete values in [0, 1024) share the first of these rows, as in the paper
+[32000, 33024)    the 1024 bins of continuous values
+33024             separator '|' between observation and action
+33025             padding, never attended to and never predicted
+[33026, 34050)    discrete values, only with `separate_discrete`
 """
 
 from dataclasses import dataclass

@@ -117,9 +117,7 @@ def test_every_file_of_the_how_to_is_used():
     blocks = named_blocks(HOW_TO.read_text())
     stanzas = [yaml.safe_load(text) for name, text in blocks.items() if name.endswith(".yaml")]
     modules = {
-        spec["datamodule"]["class_path"].rpartition(".")[0]
-        for stanza in stanzas
-        for spec in stanza["data"]["tasks"].values()
+        spec["datamodule"]["class_path"].rpartition(".")[0] for stanza in stanzas for spec in stanza["data"]["tasks"].values()
     }
     assert modules == {name.removesuffix(".py").replace("/", ".") for name in blocks if name.endswith(".py")}
     assert len(modules) == 2

@@ -26,9 +26,7 @@ def mixture() -> MixtureDataModule:
     folder = Path(_SHARED.name)
     (folder / "texts").mkdir(exist_ok=True)
     for i in range(20):
-        (folder / "texts" / f"{i}.txt").write_text(
-            f"Document {i} says " + " ".join(f"{n} times {i}" for n in range(12))
-        )
+        (folder / "texts" / f"{i}.txt").write_text(f"Document {i} says " + " ".join(f"{n} times {i}" for n in range(12)))
     return MixtureDataModule(
         {
             "emoji": TaskSpec(CaptionsDataModule(image_size=16, views=1)),

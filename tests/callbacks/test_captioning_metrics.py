@@ -78,10 +78,7 @@ def _write_on_one_of_two_ranks(rank: int, folder: str, fails: bool, answers) -> 
 def test_ranks_share_the_examples_and_fail_together(tmp_path: Path, fails: bool):
     context = get_context("fork")
     answers = context.Queue()
-    ranks = [
-        context.Process(target=_write_on_one_of_two_ranks, args=(rank, str(tmp_path), fails, answers))
-        for rank in (0, 1)
-    ]
+    ranks = [context.Process(target=_write_on_one_of_two_ranks, args=(rank, str(tmp_path), fails, answers)) for rank in (0, 1)]
     for process in ranks:
         process.start()
     both = [answers.get(timeout=60) for _ in ranks]

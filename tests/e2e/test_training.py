@@ -19,7 +19,15 @@ from gato_lightning.optimizer import OptimizerConfig
 
 ROOT = Path(__file__).parents[2]
 STEPS = 12
-CONFIG = {"width": 32, "depth": 2, "heads": 2, "head_size": 16, "feedforward": 64, "context_length": 64, "patch_channels": 32}
+CONFIG = {
+    "width": 32,
+    "depth": 2,
+    "heads": 2,
+    "head_size": 16,
+    "feedforward": 64,
+    "context_length": 64,
+    "patch_channels": 32,
+}
 
 
 class Losses(lightning.Callback):
@@ -56,9 +64,7 @@ def data(cache: Path, batch_size: int = 4) -> MixtureDataModule:
 
 def module(drop_path: float = 0.1) -> GatoModule:
     lightning.seed_everything(0)
-    return GatoModule(
-        GatoConfig(**CONFIG, drop_path=drop_path), OptimizerConfig(learning_rate=1e-3, warmup_steps=4)
-    )
+    return GatoModule(GatoConfig(**CONFIG, drop_path=drop_path), OptimizerConfig(learning_rate=1e-3, warmup_steps=4))
 
 
 def trainer(folder: Path, *callbacks, **settings) -> lightning.Trainer:
@@ -102,7 +108,13 @@ def test_two_processes_equal_one(tmp_path, cache):
     alone = Losses()
     data(cache).prepare_data()
     trainer(tmp_path, alone).fit(module(0.0), data(cache, batch_size=4))
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CACHE": str(cache), "OUT": str(tmp_path)}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "OMP_NUM_THREADS": "1",
+        "CACHE": str(cache),
+        "OUT": str(tmp_path),
+    }
     subprocess.run([sys.executable, __file__], check=True, env=environment, timeout=240, cwd=tmp_path)
     together = np.mean([np.load(tmp_path / f"rank{rank}.npy") for rank in range(2)], axis=0)
     np.testing.assert_allclose(together, alone.losses, rtol=2e-3)

@@ -12,7 +12,15 @@ from gato_lightning.text import TextTokenizer
 from gato_lightning.timestep import TimestepTokenizer
 from gato_lightning.vocabulary import Vocabulary
 
-TINY = {"width": 32, "depth": 2, "heads": 2, "head_size": 16, "feedforward": 64, "context_length": 128, "patch_channels": 32}
+TINY = {
+    "width": 32,
+    "depth": 2,
+    "heads": 2,
+    "head_size": 16,
+    "feedforward": 64,
+    "context_length": 128,
+    "patch_channels": 32,
+}
 
 
 @pytest.fixture(scope="session")

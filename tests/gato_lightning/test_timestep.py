@@ -92,7 +92,9 @@ def test_order_is_text_images_tensors_then_separator_then_action():
 
 
 def test_acting_and_training_agree_token_for_token():
-    space = spaces.Dict({"image": spaces.Box(0, 255, (32, 32, 3), np.uint8), "goal": spaces.Text(30), "x": spaces.Box(-9, 9, (3,))})
+    space = spaces.Dict(
+        {"image": spaces.Box(0, 255, (32, 32, 3), np.uint8), "goal": spaces.Text(30), "x": spaces.Box(-9, 9, (3,))}
+    )
     one, played = tokenizer(space), episode(space, spaces.Discrete(4), 5)
     train, act = one.encode_episode(played), one.encode_observations(played.observations, 5)
     starts, act_starts = (np.cumsum(steps.num_slots) - steps.num_slots for steps in (train, act))
