@@ -18,7 +18,7 @@ class CaptioningMetrics(HeldOutTextCallback):
         every_n_steps: optimiser steps between two evaluations; 0: only at the end.
         max_examples: held-out examples of each task while training.
         final_examples: the same at the end of the fit; None for all.
-        temperature: of captions; 0 takes the likeliest token (Gato, section 5.3: 0.9).
+        temperature: of captions; 0 takes the likeliest token (Gato, section 4: 0.9).
         answer_temperature: of answers.
         max_new_tokens: most tokens of a caption or answer.
         pictures: pictures in the grid.

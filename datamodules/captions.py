@@ -1,4 +1,4 @@
-"""Captioning: emoji and their names (Gato, section 2.3, has pictures and captions as one kind of episode)."""
+"""Captioning: emoji and their names (Gato, section 3.2, has pictures and captions as one kind of episode)."""
 
 import string
 from collections.abc import Iterator, Sequence
@@ -33,7 +33,7 @@ class CaptionsDataModule(TaskDataModule):
         views: paintings of each training picture: the first is the whole square as in the held-out part, the others are
             smaller, anywhere, on a background of any colour.
         held_out: share of the concepts that is never trained on, in (0, 1).
-        pairs_per_episode: pairs in one episode, one a timestep; 5 in the paper (Gato, section 2.3).
+        pairs_per_episode: pairs in one episode, one a timestep; 5 in the paper (Gato, section 3.2).
         timesteps: most timesteps of a training window; None for as many as fit.
         seed: decides the order of the pairs and the views, not the split.
     """

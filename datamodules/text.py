@@ -1,4 +1,4 @@
-"""Text: prose cut into pieces that fit the context (Gato, section 2.2 has text as one kind of episode)."""
+"""Text: prose cut into pieces that fit the context (Gato, section 3.2 has text as one kind of episode)."""
 
 import re
 from collections.abc import Iterator, Sequence

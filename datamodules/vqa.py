@@ -40,7 +40,7 @@ class VqaDataModule(TaskDataModule):
         held_out: share of the object sets that is never trained on, in (0, 1); two objects make 171 sets only, so that
             0.1 of them is few.
         held_out_concepts: objects that are never trained on, such as `"red ball"`.
-        pairs_per_episode: questions in one episode, one a timestep; 5 in the paper (Gato, section 2.3).
+        pairs_per_episode: questions in one episode, one a timestep; 5 in the paper (Gato, section 3.2).
         timesteps: most timesteps of a training window; None for as many as fit.
         seed: decides scenes and questions, not the split.
     """

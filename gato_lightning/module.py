@@ -51,16 +51,20 @@ class GatoModule(LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clips the gradient's norm. Lightning refuses to beside a fused optimiser, for the sake of fp16's loss scaling; there is
-        none in bf16 and fp32."""
+        """Clips the gradient's norm.
+
+        Lightning refuses to beside a fused optimiser, for the sake of fp16's loss scaling; there is none in bf16 and fp32.
+        """
         if gradient_clip_algorithm not in (None, "norm"):
             raise UserError(f"trainer.gradient_clip_algorithm: {gradient_clip_algorithm}, expected norm")
         if gradient_clip_val is not None:
             torch.nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
 
     def on_train_batch_start(self, batch: TokenBatch, batch_idx: int) -> None:
-        """Seeds what is random in a step (patch positions, stochastic depth) by run, rank and batch: a resumed run draws what an
-        uninterrupted one does, and evaluating in between changes nothing."""
+        """Seeds what is random in a step (patch positions, stochastic depth) by run, rank and batch.
+
+        So a resumed run draws what an uninterrupted one does, and evaluating in between changes nothing.
+        """
         run = int(os.environ.get("PL_GLOBAL_SEED", "0"))  # what `seed_everything` was given
         torch.manual_seed(int(np.random.SeedSequence((run, self.global_rank, batch_idx)).generate_state(1)[0]))
 

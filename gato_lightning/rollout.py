@@ -166,7 +166,10 @@ def evaluate_tasks(
 
 
 def mean_score(scores: Iterable[TaskScore]) -> float | None:
-    """Mean normalised score, each task clipped at 1; a task whose evaluation failed counts 0, one without a score not at all."""
+    """Mean normalised score, each task clipped at 1.
+
+    A task whose evaluation failed counts 0; one whose expert and random returns do not differ counts not at all.
+    """
     values = [0.0 if score.failures and score.score is None else score.score for score in scores]
     known = [min(value, 1.0) for value in values if value is not None]
     return float(np.mean(known)) if known else None

@@ -60,7 +60,7 @@ class SegmentSampler:
         self._slot = np.asarray(store.first_slot)
         self._episode = np.asarray(store.first_timestep)
         self._window = timesteps or max(1, context_length // store.narrowest)
-        # A window may begin up to window - 1 steps before its episode: so every timestep, first and last too, is equally likely.
+        # A window may begin up to window - 1 steps before its episode, so that every timestep is equally likely.
         self._starts = np.cumsum(np.diff(self._episode) + self._window - 1)
         source = np.asarray(store.source)
         self._by_source = np.argsort(source, kind="stable")

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from gato_lightning.loss import LinearCrossEntropy, sums_by, token_losses
 from gato_lightning.segments import PromptSettings, SegmentSampler
 from gato_lightning.sequence import SequencePacker, collate
-from gato_lightning.vocabulary import Vocabulary
+from gato_lightning.vocabulary import Kind, Vocabulary
 
 
 def test_hand_made_numbers():
@@ -54,10 +54,10 @@ def test_observations_do_not_count(store, tiny_model):
     batch = batch_of(store)
     logits = tiny_model.logits(tiny_model(batch))
     total = sum(
-        -logits[b, l - 1].log_softmax(-1)[batch.ids[b, l]]
+        -logits[b, slot - 1].log_softmax(-1)[batch.ids[b, slot]]
         for b in range(4)
-        for l in range(1, 128)
-        if batch.kinds[b, l] >= 5 and batch.segment[b, l] > 0
+        for slot in range(1, 128)
+        if Kind.ACTION_TEXT <= batch.kinds[b, slot] <= Kind.ACTION_CONTINUOUS
     )
     torch.testing.assert_close(token_losses(tiny_model, batch).sum(), total, rtol=1e-4, atol=1e-3)
 
