@@ -23,7 +23,7 @@ class GatoConfig:
         patch_channels: channels of the patch encoder's ResNet block, a multiple of 32.
         patch_stride: stride of the patch encoder's stem; 1 is full resolution.
         local_position_on_patches: whether patches get local positions too.
-        smooth_bins: begin with near bins of continuous values alike; unstated in the paper.
+        smooth_tables: begin with near bins of continuous values, and near patch positions, alike; unstated in the paper.
         vocabulary: the id ranges.
     """
 
@@ -39,5 +39,5 @@ class GatoConfig:
     patch_channels: int = 64
     patch_stride: int = 1
     local_position_on_patches: bool = False
-    smooth_bins: bool = True
+    smooth_tables: bool = True
     vocabulary: Vocabulary = field(default_factory=Vocabulary)

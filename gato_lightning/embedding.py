@@ -3,6 +3,8 @@
 B sequences, L slots, P patch slots, D width
 """
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -37,16 +39,21 @@ def patch_positions(intervals: Tensor, training: bool) -> tuple[Tensor, Tensor]:
     return rows, columns
 
 
-def smooth_bins(width: int) -> Tensor:
-    """First vectors of the 1024 bins, near ones alike: random Fourier features of the bin's centre, (1024, D).
+def smooth_table(rows: int, width: int, finest: float) -> Tensor:
+    """First vectors of a table whose rows are an ordered range, near ones alike: random Fourier features, (rows, D).
 
-    The order of the bins is then known from the start instead of being learnt from each bin's own examples, which a short
-    training has too few of.
+    The order is then known from the start instead of being learnt from each row's own examples, which a short training has too
+    few of.
+
+    Args:
+        rows: of the table, at even distances over [-1, 1].
+        width: D.
+        finest: highest angular frequency; the lowest is 1, and they are drawn log-uniformly.
     """
-    centres = torch.linspace(-1.0, 1.0, NUM_BINS)[:, None]
-    frequency = torch.exp(torch.empty(width).uniform_(0.0, 5.0))  # from half a period over all bins to about 24
+    place = torch.linspace(-1.0, 1.0, rows)[:, None]
+    frequency = torch.exp(torch.empty(width).uniform_(0.0, math.log(finest)))
     phase = torch.empty(width).uniform_(0.0, 2.0 * torch.pi)
-    return torch.cos(centres * frequency + phase) * (INIT_STD * 2.0**0.5)
+    return torch.cos(place * frequency + phase) * (INIT_STD * 2.0**0.5)
 
 
 class TokenEmbedding(nn.Module):
@@ -59,6 +66,8 @@ class TokenEmbedding(nn.Module):
     def __init__(self, config: GatoConfig) -> None:
         super().__init__()
         vocabulary = config.vocabulary
+        # Rows are small, for the sake of the logits; in the stream they must stand beside what the blocks add to it.
+        self.scale = config.width**0.5
         self.table = nn.Embedding(vocabulary.size, config.width)
         self.patch_encoder = PatchEncoder(config.width, config.patch_channels, config.patch_stride)
         self.patch_row = nn.Embedding(NUM_POSITIONS, config.width)
@@ -68,8 +77,11 @@ class TokenEmbedding(nn.Module):
             nn.init.normal_(table.weight, std=INIT_STD)
         with torch.no_grad():
             self.local.weight[NO_LOCAL] = 0.0
-            if config.smooth_bins:
-                self.table.weight[vocabulary.first_bin : vocabulary.first_bin + NUM_BINS] = smooth_bins(config.width)
+            if config.smooth_tables:
+                bins = slice(vocabulary.first_bin, vocabulary.first_bin + NUM_BINS)
+                self.table.weight[bins] = smooth_table(NUM_BINS, config.width, finest=148.0)
+                self.patch_row.weight.copy_(smooth_table(NUM_POSITIONS, config.width, finest=20.0))
+                self.patch_column.weight.copy_(smooth_table(NUM_POSITIONS, config.width, finest=20.0))
         # Which row of `local` a kind takes: its own index inside the timestep (-1), the actions' shared one, or none.
         row = torch.full((len(Kind),), -1)
         row[[Kind.ACTION_TEXT, Kind.ACTION_DISCRETE, Kind.ACTION_CONTINUOUS]] = ACTION_LOCAL
@@ -81,13 +93,14 @@ class TokenEmbedding(nn.Module):
     def forward(self, batch: TokenBatch) -> Tensor:
         """(B, L, D) vectors of a batch."""
         row = self.local_row[batch.kinds]
-        tokens = self.table(batch.ids) + self.local(torch.where(row < 0, batch.local, row))  # (B, L, D)
+        tokens = (self.table(batch.ids) + self.local(torch.where(row < 0, batch.local, row))) * self.scale  # (B, L, D)
         if len(batch.patch_slots) == 0:
             return tokens
         rows, columns = patch_positions(batch.patch_intervals, self.training)
-        # Each distinct patch is encoded once: the encoder sees nothing but the patch.
-        patches = self.patch_encoder(batch.patches)[batch.patch_index] + self.patch_row(rows) + self.patch_column(columns)
+        positions = self.patch_row(rows) + self.patch_column(columns)  # (P, D)
         flat = tokens.flatten(0, 1)  # (B * L, D)
         if self.local_row[Kind.PATCH] < 0:
-            patches = patches + self.local(batch.local.flatten()[batch.patch_slots])
+            positions = positions + self.local(batch.local.flatten()[batch.patch_slots])
+        # Each distinct patch is encoded once: the encoder sees nothing but the patch.
+        patches = self.patch_encoder(batch.patches)[batch.patch_index] + positions * self.scale
         return flat.index_copy(0, batch.patch_slots, patches.to(flat.dtype)).view_as(tokens)

@@ -111,6 +111,6 @@ def test_last_patch_stays_in_the_table():
 def test_parameter_counts_of_the_paper(name, published):
     settings = yaml.safe_load((CONF / f"{name}.yaml").read_text())["model"]["config"]
     with torch.device("meta"):
-        model = Gato(GatoConfig(**{**settings, "vocabulary": Vocabulary(), "smooth_bins": False}))
+        model = Gato(GatoConfig(**{**settings, "vocabulary": Vocabulary(), "smooth_tables": False}))
     count = sum(parameter.numel() for parameter in model.parameters())
     assert abs(count - published) / published < 0.10

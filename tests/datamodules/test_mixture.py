@@ -1,0 +1,140 @@
+"""The mixture: demonstrations are collected once, batches are the same for any number of ranks, mistakes are named."""
+
+import gymnasium
+import numpy as np
+import pytest
+import torch
+
+from datamodules.classic_control import ClassicControlDataModule
+from datamodules.control import ControlDataModule
+from datamodules.mixture import MixtureDataModule, SequenceDataset, StepSampler, TaskSpec
+from gato_lightning.errors import UserError
+
+
+def cartpole(**settings) -> ClassicControlDataModule:
+    return ClassicControlDataModule("CartPole-v1", **{"episodes": 3, "val_episodes": 1, "reference_episodes": 3, **settings})
+
+
+def mixture(cache, tasks=None, **settings) -> MixtureDataModule:
+    tasks = tasks or {"cartpole": TaskSpec(cartpole()), "noisy": TaskSpec(cartpole(noise=0.5, min_score=None), 3.0)}
+    return MixtureDataModule(tasks, **{"context_length": 64, "cache_dir": str(cache), "workers": 2, **settings})
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> MixtureDataModule:
+    one = mixture(tmp_path_factory.mktemp("cache"))
+    one.prepare_data()
+    one.setup("fit")
+    return one
+
+
+def test_demonstrations_are_found_again_and_a_changed_setting_makes_new_ones(data, tmp_path):
+    folder = data.tasks["cartpole"].datamodule.folder("train")
+    written = (folder / "ids.npy").stat().st_mtime_ns
+    again = mixture(folder.parent)
+    again.prepare_data()
+    assert (folder / "ids.npy").stat().st_mtime_ns == written
+    assert again.tasks["cartpole"].datamodule.folder("train") == folder
+    other = mixture(folder.parent, {"cartpole": TaskSpec(cartpole(noise=0.1))})
+    assert other.tasks["cartpole"].datamodule.folder("train") != folder
+    # What only changes sampling does not collect anew.
+    window = mixture(folder.parent, {"cartpole": TaskSpec(cartpole(timesteps=4))})
+    assert window.tasks["cartpole"].datamodule.folder("train") == folder
+
+
+def test_collection_is_the_same_for_any_number_of_workers(data, tmp_path):
+    one = mixture(tmp_path, workers=1)
+    one.prepare_data()
+    for name, spec in one.tasks.items():
+        ours, theirs = spec.datamodule.folder("train"), data.tasks[name].datamodule.folder("train")
+        np.testing.assert_array_equal(np.load(ours / "ids.npy"), np.load(theirs / "ids.npy"))
+
+
+def test_references_are_measured_apart_from_the_noise(data):
+    clean, noisy = (data.tasks[name].datamodule.stores["train"].meta["references"] for name in data.tasks)
+    assert clean == noisy
+    assert clean["expert"] == {"mean": 500.0, "episodes": 3}
+    assert clean["random"]["mean"] < 100
+
+
+def test_ranks_share_the_batches_of_one_process(data):
+    whole = [index for batch in StepSampler(0, 5, 4, 0, 1) for index in batch]
+    ranks = [list(StepSampler(0, 5, 2, rank, 2)) for rank in range(2)]
+    assert whole == [index for pair in zip(*ranks, strict=True) for batch in pair for index in batch]
+    assert list(StepSampler(3, 5, 4, 0, 1)) == list(StepSampler(0, 5, 4, 0, 1))[3:]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_loader_workers_change_nothing(data, workers):
+    data.loader_workers = workers
+    loader = data._loader(SequenceDataset(data.packer("train"), 8), StepSampler(0, 2, 4, 0, 1))
+    ids = torch.stack([batch.ids for batch in loader])
+    expected = torch.stack([data._collate([data.packer("train")(i) for i in range(b, b + 4)]).ids for b in (0, 4)])
+    assert torch.equal(ids, expected)
+
+
+def test_mixture_table_counts_what_the_run_sees(data):
+    *rows, padding = data.mixture_table(200)
+    assert [row["weight"] for row in rows] == [0.25, 0.75]
+    assert rows[0]["share of slots"] == pytest.approx(0.25, abs=0.08)
+    assert padding["share of slots"] < 0.1
+    assert sum(row["share of slots"] for row in [*rows, padding]) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("tasks", "message"),
+    [
+        ({}, "data.tasks: empty"),
+        ({"a": -1.0}, "data.tasks.a.weight: -1.0"),
+        ({"a": float("nan")}, "data.tasks.a.weight: nan"),
+        ({"a": 0.0}, "all weights are 0"),
+    ],
+)
+def test_weights_are_checked(tmp_path, tasks, message):
+    with pytest.raises(UserError, match=message):
+        MixtureDataModule({name: TaskSpec(cartpole(), weight) for name, weight in tasks.items()}, cache_dir=str(tmp_path))
+
+
+def test_a_control_task_that_is_none_is_named_with_near_matches(data):
+    with pytest.raises(UserError, match="cartpol.*did you mean cartpole"):
+        data.control_tasks(["cartpol"])
+
+
+def test_a_timestep_longer_than_the_context_is_named(data):
+    folder = data.tasks["cartpole"].datamodule.folder("train").parent
+    short = mixture(folder, {"cartpole": TaskSpec(cartpole())}, context_length=4)
+    with pytest.raises(UserError, match="task cartpole: a timestep of 6 tokens is longer than the context of 4"):
+        short.setup("fit")
+
+
+class Faulty(ControlDataModule):
+    """CartPole whose sensors fail at the third timestep."""
+
+    domain = "test"
+
+    def __init__(self, **settings) -> None:
+        super().__init__(**settings)
+        env = gymnasium.make("CartPole-v1")
+        self.observation_space, self.action_space = env.observation_space, env.action_space
+
+    def make_env(self, render_mode=None):
+        env = gymnasium.make("CartPole-v1", disable_env_checker=True)
+        return gymnasium.wrappers.TransformObservation(env, lambda o: o, env.observation_space)
+
+    def make_expert(self, env):
+        self._steps = 0
+
+        def act(observation, executed):
+            self._steps += 1
+            if self._steps == 3:
+                observation[1] = np.nan
+            return 0
+
+        return act
+
+
+def test_nan_is_refused_with_task_episode_timestep_and_key(tmp_path):
+    tasks = {"faulty": TaskSpec(Faulty(episodes=2, val_episodes=1, reference_episodes=2))}
+    with pytest.raises(UserError, match=r"task faulty, train episode 0.*observation, timestep 2: NaN at element 1"):
+        mixture(tmp_path, tasks).prepare_data()
+    assert list(tmp_path.iterdir()) == []

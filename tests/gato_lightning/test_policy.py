@@ -1,0 +1,149 @@
+"""Acting: cached equals computed anew, many lanes equal one, the window slides exactly, only valid ids are drawn."""
+
+import dataclasses
+
+import gymnasium
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+
+from gato_lightning.decoding import choose
+from gato_lightning.episode import Episode, stack
+from gato_lightning.generation import generate_text
+from gato_lightning.policy import ActingSettings, Policy
+from gato_lightning.sequence import collate, slots_of
+from gato_lightning.tasks import ControlTask, Reference
+from gato_lightning.timestep import TimestepTokenizer
+from gato_lightning.vocabulary import NUM_TEXT, Vocabulary
+
+GREEDY = ActingSettings(prompt="start", prompt_length=20, temperature=0.0)
+
+
+@pytest.fixture
+def task(store, image_tokenizer):
+    def make_env(render_mode=None) -> gymnasium.Env:
+        raise AssertionError("not needed here")
+
+    reference = Reference(1.0, 2)
+    return ControlTask("t", "d", make_env, image_tokenizer, store, None, reference, reference)
+
+
+def observations(task, lanes: int, steps: int):
+    task.tokenizer.observation_space.seed(0)
+    return [[task.tokenizer.observation_space.sample() for _ in range(lanes)] for _ in range(steps)]
+
+
+def recomputed(model, task, prompt, history, observation) -> list[int]:
+    """The greedy action of the whole context in one pass without a cache, token by token."""
+    tokenizer = task.tokenizer
+    step = slots_of(tokenizer.encode_observations(stack(tokenizer.observation_space, [observation]), 1))
+    context = [*prompt, *(part for done in history for part in done), *step]
+    drawn: list[int] = []
+    for first, count in tokenizer.action_ids.tolist():
+        action = [type(step[0]).of_tokens(drawn, tokenizer.action_kinds[: len(drawn)])]
+        length = sum(len(part.ids) for part in context) + len(drawn)
+        batch = collate([context + action], length, Vocabulary())
+        # All of it is one segment, counted through.
+        batch = dataclasses.replace(
+            batch, position=torch.arange(length)[None], segment=torch.ones(1, length, dtype=torch.long)
+        )
+        drawn.append(int(choose(model, model(batch)[:, -1], first, count, 0.0, None)))
+    return drawn
+
+
+@pytest.mark.parametrize("timesteps", [1, 2, 3, None])
+def test_cached_actions_equal_recomputed_ones_while_the_window_slides(tiny_model, task, timesteps):
+    task = dataclasses.replace(task, timesteps=timesteps)
+    policy = Policy(tiny_model, task, 2, GREEDY, seed=0)
+    for lane in range(2):
+        policy.reset(lane, seed=lane)
+    prompts = [list(pending) for pending in policy._pending]
+    assert all(sum(len(part.ids) for part in prompt) in (10, 20) for prompt in prompts)
+    for now in observations(task, 2, 14):
+        actions = policy.act(now)
+        for lane in range(2):
+            done = policy._history[lane][:-1]  # the window as it was when the action was drawn
+            expected = recomputed(tiny_model, task, prompts[lane], done, now[lane])
+            np.testing.assert_array_equal(actions[lane], np.array(expected))
+            assert timesteps is None or len(done) < timesteps
+            used = sum(len(part.ids) for part in [*prompts[lane], *(p for step in policy._history[lane] for p in step)])
+            assert used <= tiny_model.config.context_length
+
+
+def test_lanes_do_not_touch_each_other(tiny_model, task):
+    settings = dataclasses.replace(GREEDY, prompt_length=10)
+    together, alone = Policy(tiny_model, task, 4, settings, 0), Policy(tiny_model, task, 1, settings, 0)
+    for lane in range(4):
+        together.reset(lane, seed=lane)
+    alone.reset(0, seed=2)
+    for now in observations(task, 4, 6):
+        np.testing.assert_array_equal(together.act(now)[2], alone.act([now[2]])[0])
+
+
+def test_a_reset_lane_forgets(tiny_model, task):
+    used, fresh = Policy(tiny_model, task, 1, GREEDY, 0), Policy(tiny_model, task, 1, GREEDY, 0)
+    used.reset(0, seed=5)
+    for now in observations(task, 1, 3):
+        used.act(now)
+    used.reset(0, seed=1)
+    fresh.reset(0, seed=1)
+    for now in observations(task, 1, 3):
+        np.testing.assert_array_equal(used.act(now)[0], fresh.act(now)[0])
+
+
+def test_only_ids_of_the_action_space_are_drawn(tiny_model, task):
+    policy = Policy(tiny_model, task, 8, dataclasses.replace(GREEDY, temperature=5.0), 0)
+    for lane in range(8):
+        policy.reset(lane, seed=lane)
+    for now in observations(task, 8, 4):
+        assert all(task.tokenizer.action_space.contains(np.asarray(action, np.int64)) for action in policy.act(now))
+
+
+@pytest.mark.parametrize("prompt", ["start", "end", "none"])
+def test_prompts_are_whole_timesteps_of_a_demonstration(tiny_model, task, prompt):
+    policy = Policy(tiny_model, task, 1, ActingSettings(prompt, prompt_length=30), 0)
+    store = task.demonstrations
+    for seed in range(12):
+        policy.reset(0, seed)
+        if prompt == "none":
+            assert policy._pending[0] == []
+            continue
+        [slots] = policy._pending[0]
+        starts = [np.asarray(store.first_slot)[t] for t in range(store.num_timesteps)]
+        begin = next(s for s in starts if np.array_equal(store.ids[s : s + len(slots.ids)], slots.ids))
+        step = starts.index(begin)
+        end = step + len(slots.ids) // 10
+        border = step if prompt == "start" else end
+        assert border in store.first_timestep
+        assert end - step <= 3
+
+
+def test_generated_text_equals_a_pass_without_cache(tiny_model, text):
+    tokenizer = TimestepTokenizer(spaces.Dict({"q": spaces.Text(50)}), spaces.Text(50), Vocabulary(), text)
+    questions = [{"q": "what is this"}, {"q": "a much longer question about colours"}, {"q": "no"}]
+    together = generate_text(tiny_model, tokenizer, questions, max_new_tokens=6)
+    alone = [generate_text(tiny_model, tokenizer, [one], max_new_tokens=6)[0] for one in questions]
+    assert together == alone
+    words = text.encode(together[0])
+    played = Episode({"q": [questions[0]["q"]]}, [together[0]], np.zeros(1), "x")
+    batch = collate([slots_of(tokenizer.encode_episode(played))], 64, Vocabulary())
+    states = tiny_model(batch)[0]
+    first = text.encode("what is this")
+    likeliest = tiny_model.logits(states[len(first)])[:NUM_TEXT].argmax()
+    assert text.decode([int(likeliest)]) == text.decode(words[:1])
+
+
+def test_openings_are_continued(tiny_model, text):
+    tokenizer = TimestepTokenizer(spaces.Dict({}), spaces.Text(50), Vocabulary(), text)
+    continued = generate_text(tiny_model, tokenizer, [{}, {}], 4, openings=["Once upon a time", "The end"])
+    assert continued[0] != continued[1]
+
+
+def test_temperature_draws_by_the_softmax(tiny_model):
+    states = torch.randn(1, 32).expand(4000, 32)
+    generator = torch.Generator().manual_seed(0)
+    ids = choose(tiny_model, states, 10, 3, 1.0, generator)
+    share = torch.bincount(ids - 10, minlength=3) / 4000
+    expected = tiny_model.logits(states[0])[10:13].softmax(-1)
+    torch.testing.assert_close(share, expected, atol=0.03, rtol=0)
