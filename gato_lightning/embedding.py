@@ -88,7 +88,9 @@ class TokenEmbedding(nn.Module):
         row[[Kind.SEPARATOR, Kind.PADDING]] = NO_LOCAL
         if not config.local_position_on_patches:
             row[Kind.PATCH] = NO_LOCAL
+        self.local_row: Tensor
         self.register_buffer("local_row", row, persistent=False)
+        self.local_position_on_patches = config.local_position_on_patches
 
     def forward(self, batch: TokenBatch) -> Tensor:
         """(B, L, D) vectors of a batch."""
@@ -99,7 +101,7 @@ class TokenEmbedding(nn.Module):
         rows, columns = patch_positions(batch.patch_intervals, self.training)
         positions = self.patch_row(rows) + self.patch_column(columns)  # (P, D)
         flat = tokens.flatten(0, 1)  # (B * L, D)
-        if self.local_row[Kind.PATCH] < 0:
+        if self.local_position_on_patches:
             positions = positions + self.local(batch.local.flatten()[batch.patch_slots])
         # Each distinct patch is encoded once: the encoder sees nothing but the patch.
         patches = self.patch_encoder(batch.patches)[batch.patch_index] + positions * self.scale

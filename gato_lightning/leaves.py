@@ -33,6 +33,7 @@ class Leaf:
 
     def __init__(self, space: Space, path: tuple[Any, ...], name: str, is_action: bool) -> None:
         self.space, self.path, self.name, self.is_action = space, path, name, is_action
+        self.shape: tuple[int, ...] = space.shape or ()
 
     @property
     def kind(self) -> Kind:
@@ -77,7 +78,7 @@ class ImageLeaf(Leaf):
 
     def __init__(self, *where: Any, vocabulary: Vocabulary) -> None:
         super().__init__(*where)
-        height, width = self.space.shape[:2]
+        height, width = self.shape[:2]
         if self.is_action:
             raise UserError(f"{self.name}: an image cannot be an action")
         if min(height, width) < PATCH:
@@ -92,7 +93,7 @@ class ImageLeaf(Leaf):
 
     def patches(self, values: np.ndarray) -> np.ndarray:
         """(T, num_slots, 16, 16, 3) uint8 of T images."""
-        images = values.reshape(len(values), *self.space.shape[:2], -1)
+        images = values.reshape(len(values), *self.shape[:2], -1)
         if images.shape[-1] == 1:
             images = np.repeat(images, 3, axis=-1)
         if any(after for _, after in self._padding):
@@ -110,9 +111,8 @@ class DiscreteLeaf(Leaf):
         sizes = getattr(self.space, "nvec", getattr(self.space, "n", 2))
         if isinstance(self.space, spaces.MultiBinary):
             sizes = 2
-        self._shape = self.space.shape
-        self._sizes = np.broadcast_to(np.asarray(sizes, np.int64), self._shape).ravel()
-        self._start = np.broadcast_to(np.asarray(getattr(self.space, "start", 0), np.int64), self._shape).ravel()
+        self._sizes = np.broadcast_to(np.asarray(sizes, np.int64), self.shape).ravel()
+        self._start = np.broadcast_to(np.asarray(getattr(self.space, "start", 0), np.int64), self.shape).ravel()
         self.num_slots = self._sizes.size
         if self._sizes.max(initial=0) > NUM_DISCRETE:
             raise UserError(f"{self.name}: {self.space} has values above {NUM_DISCRETE - 1}, which have no token")
@@ -132,7 +132,7 @@ class DiscreteLeaf(Leaf):
 
     def decode(self, ids: np.ndarray) -> np.ndarray:
         values = ids.astype(np.int64) - self._first + self._start
-        return values.reshape(len(ids), *self._shape).astype(self.space.dtype)
+        return values.reshape(len(ids), *self.shape).astype(self.space.dtype)
 
 
 class ContinuousLeaf(Leaf):
@@ -143,9 +143,9 @@ class ContinuousLeaf(Leaf):
 
     def __init__(self, *where: Any, vocabulary: Vocabulary) -> None:
         super().__init__(*where)
-        self._shape = self.space.shape
-        self.num_slots = int(np.prod(self._shape))
+        self.num_slots = int(np.prod(self.shape))
         self._first = vocabulary.first_bin
+        assert isinstance(self.space, spaces.Box)
         low, high = self.space.low.astype(np.float64).ravel(), self.space.high.astype(np.float64).ravel()
         # float32's largest value is what some environments write for "no bound"
         bounded = (np.abs(low) < np.finfo(np.float32).max) & (np.abs(high) < np.finfo(np.float32).max)
@@ -168,7 +168,7 @@ class ContinuousLeaf(Leaf):
     def decode(self, ids: np.ndarray) -> np.ndarray:
         centres = bin_centres(ids.astype(np.int64) - self._first)
         values = self._low + (centres + 1.0) / 2.0 * (self._high - self._low)
-        return values.reshape(len(ids), *self._shape).astype(self.space.dtype)
+        return values.reshape(len(ids), *self.shape).astype(self.space.dtype)
 
 
 _ORDER = (TextLeaf, ImageLeaf, (DiscreteLeaf, ContinuousLeaf))  # Gato, section 2.1: text, images, tensors

@@ -81,7 +81,7 @@ class Policy:
         for lane, step in enumerate(steps):
             self._make_room(lane, len(step.ids) + len(self._kinds))
         states = self._lanes.extend([[*pending, step] for pending, step in zip(self._pending, steps, strict=True)])
-        drawn = []
+        drawn: list[torch.Tensor] = []
         for slot, (first, count) in enumerate(tokenizer.action_ids.tolist()):
             if slot:
                 states = self._lanes.append(drawn[-1], Kind(self._kinds[slot - 1]))

@@ -197,7 +197,7 @@ def slots_of(steps: TokenTimesteps, task: int = 0) -> list[Slots]:
     """The slots of each of T timesteps on its own, for acting; the positions count from the timestep's first slot."""
     ids = np.split(steps.ids.astype(np.int64), np.cumsum(steps.num_slots)[:-1])
     index = np.split(steps.patch_index, np.cumsum(steps.num_patches)[:-1])
-    return [_one(steps, int(layout), *pair, task) for layout, *pair in zip(steps.layout, ids, index, strict=True)]
+    return [_one(steps, int(n), *of_step, task) for n, of_step in zip(steps.layout, zip(ids, index, strict=True), strict=True)]
 
 
 def _one(steps: TokenTimesteps, layout: int, ids: np.ndarray, index: np.ndarray, task: int) -> Slots:

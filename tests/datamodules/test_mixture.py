@@ -96,7 +96,7 @@ def test_weights_are_checked(tmp_path, tasks, message):
 
 
 def test_a_control_task_that_is_none_is_named_with_near_matches(data):
-    with pytest.raises(UserError, match="cartpol.*did you mean cartpole"):
+    with pytest.raises(UserError, match=r"cartpol.*did you mean cartpole"):
         data.control_tasks(["cartpol"])
 
 

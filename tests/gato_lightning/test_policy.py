@@ -45,9 +45,7 @@ def recomputed(model, task, prompt, history, observation) -> list[int]:
         length = sum(len(part.ids) for part in context) + len(drawn)
         batch = collate([context + action], length, Vocabulary())
         # All of it is one segment, counted through.
-        batch = dataclasses.replace(
-            batch, position=torch.arange(length)[None], segment=torch.ones(1, length, dtype=torch.long)
-        )
+        batch = dataclasses.replace(batch, position=torch.arange(length)[None], segment=torch.ones(1, length, dtype=torch.long))
         drawn.append(int(choose(model, model(batch)[:, -1], first, count, 0.0, None)))
     return drawn
 
