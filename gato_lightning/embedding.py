@@ -97,7 +97,7 @@ class TokenEmbedding(nn.Module):
         row = self.local_row[batch.kinds]
         tokens = (self.table(batch.ids) + self.local(torch.where(row < 0, batch.local, row))) * self.scale  # (B, L, D)
         if len(batch.patch_slots) == 0:
-            return tokens
+            return tokens + self._no_patches() if self.training else tokens
         rows, columns = patch_positions(batch.patch_intervals, self.training)
         positions = self.patch_row(rows) + self.patch_column(columns)  # (P, D)
         flat = tokens.flatten(0, 1)  # (B * L, D)
@@ -106,3 +106,8 @@ class TokenEmbedding(nn.Module):
         # Each distinct patch is encoded once: the encoder sees nothing but the patch.
         patches = self.patch_encoder(batch.patches)[batch.patch_index] + positions * self.scale
         return flat.index_copy(0, batch.patch_slots, patches.to(flat.dtype)).view_as(tokens)
+
+    def _no_patches(self) -> Tensor:
+        """Zero, from every parameter that only patches use: data-parallel training wants a gradient for each in every step."""
+        parts = (self.patch_encoder, self.patch_row, self.patch_column)
+        return torch.stack([parameter.sum() for part in parts for parameter in part.parameters()]).sum() * 0.0

@@ -11,7 +11,6 @@ def test_a_fit_logs_continuations_of_held_out_openings(tmp_path: Path):
     held_out = [text for (text,) in tasks.tasks["prose"].datamodule.generation().references]
     assert set(samples.written) == {"prose"}
     for opening, _, rest in samples.written["prose"]:
-        assert opening.startswith("Document ")
         assert f"{opening} {rest}" in held_out
     assert [event.step for event in logged(tmp_path).Tensors("samples/prose/text_summary")] == [2, 3]
 

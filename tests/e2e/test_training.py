@@ -86,12 +86,14 @@ def trainer(folder: Path, *callbacks, **settings) -> lightning.Trainer:
 def test_resumed_run_equals_an_uninterrupted_one(tmp_path, cache, accumulate):
     whole, before, after = Losses(), Losses(stop_at=5), Losses()
     settings = {"accumulate_grad_batches": accumulate}
-    trainer(tmp_path, whole, **settings).fit(module(0.0), data(cache))
-    checkpoint = lightning.pytorch.callbacks.ModelCheckpoint(tmp_path, every_n_train_steps=5, save_last=True)
+    trainer(tmp_path, whole, **settings).fit(module(), data(cache))
+    checkpoint = lightning.pytorch.callbacks.ModelCheckpoint(tmp_path, every_n_train_steps=4, save_last=True)
     with pytest.raises(SystemExit):
-        trainer(tmp_path, checkpoint, before, **settings, enable_checkpointing=True).fit(module(0.0), data(cache))
-    trainer(tmp_path, after, **settings).fit(module(0.0), data(cache), ckpt_path=tmp_path / "last.ckpt")
-    np.testing.assert_array_equal(before.losses + after.losses, whole.losses)
+        trainer(tmp_path, checkpoint, before, **settings, enable_checkpointing=True).fit(module(), data(cache))
+    trainer(tmp_path, after, **settings).fit(module(), data(cache), ckpt_path=tmp_path / "last.ckpt")
+    # Killed at step 5, after the checkpoint of step 4.
+    np.testing.assert_array_equal(before.losses, whole.losses[: 5 * accumulate])
+    np.testing.assert_array_equal(after.losses, whole.losses[4 * accumulate :])
     assert len(whole.losses) == STEPS * accumulate
 
 
@@ -123,7 +125,7 @@ def test_two_processes_equal_one(tmp_path, cache):
 def _two_processes() -> None:
     """What each of the two processes of the test runs."""
     losses, folder = Losses(), Path(os.environ["OUT"])
-    run = trainer(folder, losses, devices=2, strategy="ddp")
+    run = trainer(folder, losses, devices=2, strategy="ddp", use_distributed_sampler=False)
     run.fit(module(0.0), data(Path(os.environ["CACHE"]), batch_size=2))
     np.save(folder / f"rank{run.global_rank}.npy", losses.losses)
 
