@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from gymnasium import spaces
 
 from gato_lightning.config import GatoConfig
@@ -35,6 +36,7 @@ def tiny_config() -> GatoConfig:
 
 @pytest.fixture
 def tiny_model(tiny_config) -> Gato:
+    torch.manual_seed(0)
     return Gato(tiny_config).eval()
 
 

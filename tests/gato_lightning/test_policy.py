@@ -15,7 +15,7 @@ from gato_lightning.policy import ActingSettings, Policy
 from gato_lightning.sequence import collate, slots_of
 from gato_lightning.tasks import ControlTask, Reference
 from gato_lightning.timestep import TimestepTokenizer
-from gato_lightning.vocabulary import NUM_TEXT, Vocabulary
+from gato_lightning.vocabulary import NUM_TEXT, Kind, Vocabulary
 
 GREEDY = ActingSettings(prompt="start", prompt_length=20, temperature=0.0)
 
@@ -134,8 +134,16 @@ def test_generated_text_equals_a_pass_without_cache(tiny_model, text):
 
 def test_openings_are_continued(tiny_model, text):
     tokenizer = TimestepTokenizer(spaces.Dict({}), spaces.Text(50), Vocabulary(), text)
-    continued = generate_text(tiny_model, tokenizer, [{}, {}], 4, openings=["Once upon a time", "The end"])
-    assert continued[0] != continued[1]
+    openings = ["Once upon a time", "The end"]
+    continued = generate_text(tiny_model, tokenizer, [{}, {}], 1, openings=openings)
+    [start] = slots_of(tokenizer.encode_observations({}, 1))
+    for opening, written in zip(openings, continued, strict=True):
+        words = text.encode(opening)
+        length = 1 + len(words)
+        batch = collate([[start, type(start).of_tokens(words, int(Kind.ACTION_TEXT))]], length, Vocabulary())
+        batch = dataclasses.replace(batch, position=torch.arange(length)[None], segment=torch.ones(1, length, dtype=torch.long))
+        likeliest = tiny_model.logits(tiny_model(batch)[0, -1])[:NUM_TEXT].argmax()
+        assert written == text.decode([int(likeliest)])
 
 
 def test_temperature_draws_by_the_softmax(tiny_model):
