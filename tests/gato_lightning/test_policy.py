@@ -9,7 +9,7 @@ import torch
 from gymnasium import spaces
 
 from gato_lightning.decoding import choose
-from gato_lightning.episode import Episode, stack
+from gato_lightning.episode import stack
 from gato_lightning.generation import generate_text
 from gato_lightning.policy import ActingSettings, Policy
 from gato_lightning.sequence import collate, slots_of
@@ -123,13 +123,10 @@ def test_generated_text_equals_a_pass_without_cache(tiny_model, text):
     together = generate_text(tiny_model, tokenizer, questions, max_new_tokens=6)
     alone = [generate_text(tiny_model, tokenizer, [one], max_new_tokens=6)[0] for one in questions]
     assert together == alone
-    words = text.encode(together[0])
-    played = Episode({"q": [questions[0]["q"]]}, [together[0]], np.zeros(1), "x")
-    batch = collate([slots_of(tokenizer.encode_episode(played))], 64, Vocabulary())
-    states = tiny_model(batch)[0]
-    first = text.encode("what is this")
-    likeliest = tiny_model.logits(states[len(first)])[:NUM_TEXT].argmax()
-    assert text.decode([int(likeliest)]) == text.decode(words[:1])
+    batch = collate([slots_of(tokenizer.encode_observations({"q": [questions[0]["q"]]}, 1))], 64, Vocabulary())
+    separator = len(text.encode(questions[0]["q"]))
+    likeliest = tiny_model.logits(tiny_model(batch)[0, separator])[:NUM_TEXT].argmax()
+    assert generate_text(tiny_model, tokenizer, questions[:1], max_new_tokens=1) == [text.decode([int(likeliest)])]
 
 
 def test_openings_are_continued(tiny_model, text):
