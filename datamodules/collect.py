@@ -2,7 +2,6 @@
 
 import logging
 import multiprocessing
-import os
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,10 +44,6 @@ class Work:
 _WORK: list[Work] = []
 
 
-def _run(index: int) -> list[Any]:
-    return _WORK[index]()
-
-
 def prepare(tasks: Sequence[TaskDataModule], workers: int) -> None:
     """Makes every missing store; one that is there is used as it is.
 
@@ -68,7 +63,7 @@ def prepare(tasks: Sequence[TaskDataModule], workers: int) -> None:
     # Forked, not spawned: a worker needs nothing but what is here, and importing it anew would cost more than the work. Workers
     # run simulators and numpy only; torch, whose threads do not survive a fork, is never called in one.
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with multiprocessing.get_context("fork").Pool(workers, _limit_threads) as pool, Progress(*columns) as progress:
+    with multiprocessing.get_context("fork").Pool(workers) as pool, Progress(*columns) as progress:
         bar = progress.add_task("collecting", total=len(work))
         waiting = {task.name: sum(one.task is task for one in work) for task in missing}
         for index, result in pool.imap_unordered(_indexed, range(len(work))):
@@ -82,12 +77,7 @@ def prepare(tasks: Sequence[TaskDataModule], workers: int) -> None:
 
 
 def _indexed(index: int) -> tuple[int, list[Any]]:
-    return index, _run(index)
-
-
-def _limit_threads() -> None:
-    """One thread a worker; more of them than cores only wait for each other."""
-    os.environ["OMP_NUM_THREADS"] = "1"
+    return index, _WORK[index]()
 
 
 def _work(task: TaskDataModule) -> list[Work]:

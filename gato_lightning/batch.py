@@ -3,7 +3,9 @@
 B sequences, L slots, P patch slots in the batch, U distinct patches in it
 """
 
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -45,9 +47,9 @@ class TokenBatch:
     num_prompted: int
     num_segments: int
 
-    def _map(self, change) -> "TokenBatch":  # type: ignore[no-untyped-def]
-        values = (getattr(self, field.name) for field in fields(self))
-        return TokenBatch(*(change(value) if isinstance(value, Tensor) else value for value in values))
+    def _map(self, change: Callable[[Tensor], Tensor]) -> "TokenBatch":
+        changed: dict[str, Any] = {name: change(value) for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return replace(self, **changed)
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> "TokenBatch":
         """The same batch on another device. Lightning calls it to move a batch."""

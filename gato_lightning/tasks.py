@@ -54,11 +54,6 @@ class ControlTask:
     expert: Reference
     random: Reference
 
-    def score(self, episode_return: float) -> float | None:
-        """(return - random) / |expert - random|; None where expert and random do not differ."""
-        span = abs(self.expert.mean - self.random.mean)
-        return (episode_return - self.random.mean) / span if span > 0 else None
-
 
 @dataclass(frozen=True)
 class GenerationTask:
