@@ -3,16 +3,22 @@ UV := uv run --extra test
 CONFIG ?= conf/gato_small.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help train test lint format tensorboard ci
+.PHONY: help train test bench bench-full lint format tensorboard ci
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 train: ## train one Gato (CONFIG=conf/gato_small.yaml ARGS="--trainer.max_steps 100")
 	$(UV) python run.py fit --config $(CONFIG) $(ARGS)
 
 test: ## run the tests (ARGS="-k tokenizer")
 	$(UV) pytest $(ARGS)
+
+bench: ## measure speed beside other libraries (ARGS="--only training")
+	uv run --extra bench python -m benchmarks $(ARGS)
+
+bench-full: ## the same with more sizes, all threads, and longer rounds
+	uv run --extra bench python -m benchmarks --full $(ARGS)
 
 lint: ## check style and types, change nothing
 	$(UV) ruff check

@@ -1,0 +1,36 @@
+"""`python -m benchmarks [--full] [--only training]`: measures, prints tables, and writes every round into a JSON file."""
+
+import argparse
+import time
+from pathlib import Path
+
+import transformers
+
+from benchmarks import harness, training
+
+PARTS = {"training": training.run}
+
+
+def main() -> None:
+    """Runs the parts asked for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--full", action="store_true", help="more work and longer rounds")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="parts to run")
+    parser.add_argument("--output", type=Path, default=Path("logs/benchmarks"), help="folder of the JSON file")
+    args = parser.parse_args()
+    transformers.logging.set_verbosity_error()
+
+    about = harness.machine()
+    print("\n".join(f"{key}: {value}" for key, value in about.items()), flush=True)
+    results: list[harness.Row] = []
+    for part in args.only:
+        found = PARTS[part](args.full)
+        print(harness.markdown(found), flush=True)
+        results += found
+    path = args.output / f"{time.strftime('%Y-%m-%d-%H%M%S')}.json"
+    harness.write(path, about, results)
+    print(f"\nevery round: {path}")
+
+
+if __name__ == "__main__":
+    main()
