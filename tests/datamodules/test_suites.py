@@ -1,0 +1,60 @@
+"""The list of tasks is complete, names what exists, and costs nothing to read."""
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+from datamodules.suites import SUITES, TASKS, find, suite
+from gato_lightning.errors import UserError
+
+
+def test_names_are_unique_and_fit_for_file_names():
+    assert len(TASKS) == sum(map(len, SUITES.values()))
+    assert all(set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-") for name in TASKS)
+
+
+def test_names_are_those_of_the_main_config():
+    for name in ("babyai-goto-redball-grey", "babyai-pickup-loc", "cartpole", "frozenlake", "lunarlander"):
+        assert name in TASKS
+    assert find("babyai-goto-obj-maze-s4r2").init_args == {"env_id": "BabyAI-GoToObjMazeS4R2-v0"}
+    assert find("babyai-goto-obj-s6").init_args == {"env_id": "BabyAI-GoToObjS6-v1"}
+    assert find("metaworld-assembly-v3").init_args == {"env_id": "assembly-v3"}
+
+
+def test_every_level_with_an_expert_is_listed():
+    from datamodules.babyai import LEVELS, WITHOUT_EXPERT
+
+    assert {task.init_args["env_id"] for task in suite("babyai")} == set(LEVELS) - WITHOUT_EXPERT
+
+
+def test_all_of_meta_world_is_listed():
+    from metaworld.policies import ENV_POLICY_MAP
+
+    assert {task.init_args["env_id"] for task in suite("metaworld")} == set(ENV_POLICY_MAP)
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_each_task_has_the_domain_of_its_class(name):
+    for task in suite(name):
+        module, _, class_name = task.class_path.rpartition(".")
+        assert getattr(importlib.import_module(module), class_name).domain == task.domain
+        assert task.suite == name
+
+
+def test_a_task_is_made_with_further_settings():
+    task = find("metaworld-push-back-v3").make(episodes=3)
+    assert (task.env_id, task.max_episode_steps, task.episodes) == ("push-back-v3", 500, 3)
+
+
+def test_reading_the_list_loads_no_simulator():
+    heavy = "import sys, datamodules.suites; print(*{'torch', 'gymnasium', 'mujoco', 'minigrid'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True).stdout.split() == []
+
+
+def test_unknown_names_are_told_with_the_nearest():
+    with pytest.raises(UserError, match="unknown task 'babyai-goto-locl'; did you mean babyai-goto-local"):
+        find("babyai-goto-locl")
+    with pytest.raises(UserError, match="unknown suite 'babiai'; did you mean babyai"):
+        suite("babiai")
