@@ -8,6 +8,7 @@ from lightning import LightningModule, Trainer
 from callbacks.caption_scores import answer_scores, caption_scores, plain
 from callbacks.held_out_text import HeldOutTextCallback, evenly
 from callbacks.picture_grid import Line, draw_grid, find_picture, find_texts
+from gato_lightning.sampling import DecodingSettings
 from gato_lightning.tasks import GenerationTask
 
 
@@ -43,8 +44,11 @@ class CaptioningMetrics(HeldOutTextCallback):
     ) -> None:
         super().__init__(every_n_steps, seed)
         self.max_examples, self.final_examples = max_examples, final_examples
-        self.temperature, self.answer_temperature = temperature, answer_temperature
-        self.max_new_tokens, self.pictures = max_new_tokens, pictures
+        self.settings = {
+            "caption": DecodingSettings(max_new_tokens, temperature),
+            "answer": DecodingSettings(max_new_tokens, answer_temperature),
+        }
+        self.pictures = pictures
         self.results: dict[str, dict[str, float]] = {}
 
     def evaluate(self, trainer: Trainer, module: LightningModule, name: str, task: GenerationTask, at_end: bool) -> None:
@@ -53,8 +57,7 @@ class CaptioningMetrics(HeldOutTextCallback):
         chosen = evenly(count, self.max_examples if not at_end else self.final_examples or count)
         observations = [task.observations[i] for i in chosen]
         references = [task.references[i] for i in chosen]
-        temperature = self.temperature if task.kind == "caption" else self.answer_temperature
-        texts = self.write(trainer, module, name, observations, self.max_new_tokens, temperature)
+        texts = self.write(trainer, module, name, observations, self.settings[task.kind])
         if not trainer.is_global_zero:
             return
         if task.kind == "caption":

@@ -11,6 +11,7 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 from gato_lightning.errors import UserError
+from gato_lightning.sampling import DecodingSettings
 from gato_lightning.tasks import GenerationTask
 
 log = logging.getLogger(__name__)
@@ -67,8 +68,7 @@ class HeldOutTextCallback(Callback, ABC):
         module: LightningModule,
         name: str,
         observations: Sequence[Any],
-        max_new_tokens: int,
-        temperature: float,
+        settings: DecodingSettings,
         openings: Sequence[str] | None = None,
     ) -> list[str]:
         """Has the model write one text per observation, each on one rank only; every rank gets all of them.
@@ -78,8 +78,7 @@ class HeldOutTextCallback(Callback, ABC):
             module: the model, in evaluation mode.
             name: the task.
             observations: of the task's observation space.
-            max_new_tokens: most tokens of a text.
-            temperature: 0 takes the likeliest token.
+            settings: how the texts are written.
             openings: how each text begins.
         """
         rank, ranks = trainer.global_rank, trainer.world_size
@@ -87,13 +86,12 @@ class HeldOutTextCallback(Callback, ABC):
         generator = torch.Generator().manual_seed(self.seed + rank)
         texts: list[str] | Exception
         try:
-            texts = module.generate(  # type: ignore[operator]
+            texts = module.write(  # type: ignore[operator]
                 trainer.datamodule.tasks[name].datamodule.tokenizer,  # type: ignore[attr-defined]
                 [observations[i] for i in mine],
-                max_new_tokens=max_new_tokens,
-                temperature=temperature,
-                generator=generator,
-                **({"openings": [openings[i] for i in mine]} if openings else {}),
+                settings,
+                generator,
+                [openings[i] for i in mine] if openings else None,
             )
         except Exception as error:
             # Raised only after the ranks have met below, else the others would wait for this one for ever.

@@ -6,6 +6,7 @@ from typing import ClassVar
 from lightning import LightningModule, Trainer
 
 from callbacks.held_out_text import HeldOutTextCallback, evenly
+from gato_lightning.sampling import DecodingSettings
 from gato_lightning.tasks import GenerationTask
 
 
@@ -37,7 +38,7 @@ class TextSamples(HeldOutTextCallback):
     ) -> None:
         super().__init__(every_n_steps, seed)
         self.samples, self.opening_words = samples, opening_words
-        self.max_new_tokens, self.temperature = max_new_tokens, temperature
+        self.settings = DecodingSettings(max_new_tokens, temperature)
         self.written: dict[str, list[tuple[str, str, str]]] = {}
 
     def evaluate(self, trainer: Trainer, module: LightningModule, name: str, task: GenerationTask, at_end: bool) -> None:
@@ -46,7 +47,7 @@ class TextSamples(HeldOutTextCallback):
         parts = [split_opening(task.references[i][0], self.opening_words) for i in chosen]
         observations = [task.observations[i] for i in chosen]
         openings = [opening for opening, _ in parts]
-        texts = self.write(trainer, module, name, observations, self.max_new_tokens, self.temperature, openings)
+        texts = self.write(trainer, module, name, observations, self.settings, openings)
         if not trainer.is_global_zero:
             return
         self.written[name] = [(opening, text, rest) for (opening, rest), text in zip(parts, texts, strict=True)]

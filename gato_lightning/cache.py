@@ -51,3 +51,13 @@ class KeyValueCache:
         self._values[layer][self._lane, :, self._slots] = values.transpose(1, 2).to(self._values.dtype)
         seen = slice(self._seen)
         return self._keys[layer, :, :, seen].to(keys.dtype), self._values[layer, :, :, seen].to(values.dtype)
+
+    def take(self, lanes: Tensor) -> None:
+        """Keeps the given lanes only, (N,) int64, in their order; a lane may be taken several times."""
+        seen = slice(self._seen)
+        keys, values = self._keys[:, lanes, :, seen], self._values[:, lanes, :, seen]
+        if len(lanes) != len(self._lane):
+            shape = (self._keys.shape[0], len(lanes), *self._keys.shape[2:])
+            self._keys, self._values = self._keys.new_zeros(shape), self._values.new_zeros(shape)
+            self._lane = torch.arange(len(lanes), device=lanes.device)[:, None]
+        self._keys[:, :, :, seen], self._values[:, :, :, seen] = keys, values

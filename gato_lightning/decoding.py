@@ -12,6 +12,7 @@ from torch import Tensor
 from gato_lightning.batch import TokenBatch
 from gato_lightning.cache import KeyValueCache
 from gato_lightning.model import Gato
+from gato_lightning.sampling import draw
 from gato_lightning.sequence import Slots, collate
 from gato_lightning.vocabulary import Kind
 
@@ -46,16 +47,18 @@ class Lanes:
         states = self._extend(batch, counts)  # (B, L, D)
         return states[torch.arange(len(counts)), torch.from_numpy(counts - 1)]
 
-    def append(self, ids: Tensor, kind: Kind) -> Tensor:
+    def append(self, ids: Tensor, kind: Kind, growing: Tensor | None = None) -> Tensor:
         """Appends one token to each lane.
 
         Args:
             ids: (B,) int64.
             kind: what the tokens are.
+            growing: (B,) bool, True = the lane takes its token; the others stay as they are. None: all take theirs.
 
         Returns:
-            (B, D) states of these tokens.
+            (B, D) states of these tokens; of no meaning in a lane that took none.
         """
+        growing = torch.ones(len(ids), dtype=torch.bool) if growing is None else growing.cpu()
         column = torch.zeros(len(ids), 1, dtype=torch.int64)
         none = torch.empty(0, dtype=torch.int64)
         batch = TokenBatch(
@@ -63,7 +66,7 @@ class Lanes:
             kinds=column + int(kind),
             local=column,
             position=column,
-            segment=column + 1,
+            segment=growing[:, None].long(),
             task=column,
             targets=none,
             patch_slots=none,
@@ -74,12 +77,32 @@ class Lanes:
             num_prompted=0,
             num_segments=0,
         )
-        return self._extend(batch, np.ones(len(ids), np.int64))[:, 0]
+        return self._extend(batch, growing.long().numpy())[:, 0]
+
+    def take(self, lanes: Tensor) -> None:
+        """Goes on with the given lanes only, (N,) int64, in their order; a lane may be taken several times."""
+        self._cache.take(lanes.to(self._device))
+        self.length = self.length[lanes.cpu().numpy()]
 
     def _extend(self, batch: TokenBatch, counts: np.ndarray) -> Tensor:
-        batch.position = torch.from_numpy(self.length[:, None] + np.arange(batch.ids.shape[1]))
+        position = self.length[:, None] + np.arange(batch.ids.shape[1])
+        # Empty slots behind a long lane would lie outside the context, where there is no position.
+        batch.position = torch.from_numpy(np.minimum(position, self._model.config.context_length - 1))
         self.length += counts
         return self._model.extend(batch.to(self._device), self._cache, int(self.length.max()))
+
+
+def logits_among(model: Gato, states: Tensor, first: int, count: int) -> Tensor:
+    """(B, count) float32 logits, on the CPU, of the `count` ids from `first` on; only their output rows are computed.
+
+    Args:
+        model: whose output rows are used.
+        states: (B, D).
+        first: the first id.
+        count: how many ids.
+    """
+    rows = model.embedding.table.weight[first : first + count]
+    return torch.nn.functional.linear(states, rows).float().cpu()
 
 
 def choose(
@@ -88,16 +111,14 @@ def choose(
     """Draws the next token of each lane among `count` ids from `first` on.
 
     Args:
-        model: whose output rows are used; only those of the ids that can be drawn are computed.
+        model: whose output rows are used.
         states: (B, D).
+        first: the first id.
+        count: how many ids.
         temperature: of the softmax; 0 takes the likeliest.
         generator: of the randomness, on the CPU.
 
     Returns:
         (B,) int64 ids, on the CPU.
     """
-    rows = model.embedding.table.weight[first : first + count]
-    logits = torch.nn.functional.linear(states, rows).float().cpu()  # (B, count)
-    if temperature == 0:
-        return first + logits.argmax(dim=-1)
-    return first + torch.multinomial((logits / temperature).softmax(dim=-1), 1, generator=generator)[:, 0]
+    return first + draw(logits_among(model, states, first, count), temperature, generator=generator)

@@ -1,27 +1,31 @@
-"""Writing text: captions, answers, continuations."""
+"""Writing text on the key-value cache: captions, answers, continuations, replies.
 
-from collections.abc import Sequence
+B texts side by side, K beams a text, D width, V text ids
+"""
+
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from gato_lightning.decoding import Lanes, choose
+from gato_lightning.decoding import Lanes, logits_among
 from gato_lightning.episode import stack
 from gato_lightning.errors import UserError
 from gato_lightning.model import Gato
+from gato_lightning.sampling import DecodingSettings, draw
 from gato_lightning.sequence import Slots, slots_of
 from gato_lightning.timestep import TimestepTokenizer
 from gato_lightning.vocabulary import NUM_TEXT, Kind
 
-LANES = 64  # examples at once
+LANES = 64  # texts at once, beams included
 
 
 def generate_text(
     model: Gato,
     tokenizer: TimestepTokenizer,
     observations: Sequence[Any],
-    max_new_tokens: int = 32,
-    temperature: float = 0.0,
+    settings: DecodingSettings = DecodingSettings(),
     generator: torch.Generator | None = None,
     openings: Sequence[str] | None = None,
 ) -> list[str]:
@@ -30,9 +34,8 @@ def generate_text(
     Args:
         model: in evaluation mode.
         tokenizer: of spaces whose action is text.
-        observations: one value of the observation space per text.
-        max_new_tokens: most tokens of a text; it ends earlier at the end-of-text id, and where the context is full.
-        temperature: 0 takes the likeliest token; Gato samples captions at 0.9 (Gato, section 4).
+        observations: one value of the observation space per text; they may differ in length.
+        settings: how the texts are written.
         generator: of the randomness, on the CPU.
         openings: how each text begins; not part of what is returned.
 
@@ -40,46 +43,114 @@ def generate_text(
         A text per observation.
 
     Raises:
-        UserError: the tokenizer's actions are not text.
+        UserError: the tokenizer's actions are not text, or a prompt leaves no room in the context.
     """
     if not tokenizer.acts_in_text:
         raise UserError(f"the action space {tokenizer.action_space} is not text")
     openings = openings or [""] * len(observations)
     texts: list[str] = []
-    for begin in range(0, len(observations), LANES):
-        part = slice(begin, begin + LANES)
-        ids = _write(model, tokenizer, observations[part], openings[part], max_new_tokens, temperature, generator)
-        texts += [tokenizer.text.decode(row) for row in ids]
+    together = max(1, LANES // settings.beams)
+    for begin in range(0, len(observations), together):
+        part = slice(begin, begin + together)
+        steps = tokenizer.encode_observations(stack(tokenizer.observation_space, observations[part]), len(observations[part]))
+        opened = [text_slots(tokenizer.text.encode(text)) for text in openings[part]]
+        prompts = [[step, opening] for step, opening in zip(slots_of(steps), opened, strict=True)]
+        rows = _write(model, prompts, settings, tokenizer.text.end, generator)
+        texts += [tokenizer.text.decode(row) for row in rows]
     return texts
 
 
 def _write(
-    model: Gato,
-    tokenizer: TimestepTokenizer,
-    observations: Sequence[Any],
-    openings: Sequence[str],
-    max_new_tokens: int,
-    temperature: float,
-    generator: torch.Generator | None,
+    model: Gato, prompts: Sequence[Sequence[Slots]], settings: DecodingSettings, end: int, generator: torch.Generator | None
 ) -> list[list[int]]:
-    """Ids of the texts of at most `LANES` observations, without the end-of-text id."""
-    steps = tokenizer.encode_observations(stack(tokenizer.observation_space, observations), len(observations))
-    chunks = [[slots, _text_slots(tokenizer, text)] for slots, text in zip(slots_of(steps), openings, strict=True)]
-    lanes = Lanes(model, len(chunks))
-    states = lanes.extend(chunks)
-    written = torch.empty(len(chunks), 0, dtype=torch.int64)
-    ended = torch.zeros(len(chunks), dtype=torch.bool)
-    for _ in range(min(max_new_tokens, model.config.context_length - int(lanes.length.max()))):
-        ids = choose(model, states, 0, NUM_TEXT, temperature, generator)
-        written = torch.cat([written, ids[:, None]], dim=1)
-        ended |= ids == tokenizer.text.end
-        if ended.all():
+    """Ids of the texts behind the prompts, without the end-of-text id."""
+    lanes = Lanes(model, len(prompts))
+    states = begin_texts(lanes, prompts, model.config.context_length)
+    if settings.beams > 1:
+        written = beam_search(model, lanes, states, settings, end)
+    else:
+        written = torch.stack(list(stream(model, lanes, states, settings, end, generator)), dim=1)
+    return [row[: row.index(end)] if end in row else row for row in written.tolist()]
+
+
+def begin_texts(lanes: Lanes, chunks: Sequence[Sequence[Slots]], context_length: int) -> Tensor:
+    """Appends what the texts follow; returns the (B, D) states from which their first tokens are predicted.
+
+    Raises:
+        UserError: a lane would have no room for a token of the text.
+    """
+    longest = max(int(n) + sum(len(part.ids) for part in chunk) for n, chunk in zip(lanes.length, chunks, strict=True))
+    if longest >= context_length:
+        raise UserError(f"a prompt of {longest} tokens leaves no room for a text in a context of {context_length}")
+    return lanes.extend(chunks)
+
+
+def text_slots(ids: Sequence[int]) -> Slots:
+    """Slots of a text that is being written."""
+    return Slots.of_tokens(ids, Kind.ACTION_TEXT)
+
+
+def stream(
+    model: Gato,
+    lanes: Lanes,
+    states: Tensor,
+    settings: DecodingSettings,
+    end: int,
+    generator: torch.Generator | None = None,
+) -> Iterator[Tensor]:
+    """Writes all texts token by token, until each has ended, is long enough or has filled the context.
+
+    Args:
+        model: in evaluation mode.
+        lanes: what the texts follow; they take every token but the last one of each text.
+        states: (B, D) from which the first tokens are predicted.
+        settings: how to draw; without beams.
+        end: the end-of-text id.
+        generator: of the randomness, on the CPU.
+
+    Yields:
+        (B,) int64 ids; `end` again and again in a text that is over.
+    """
+    writing = torch.ones(len(states), dtype=torch.bool)
+    for left in reversed(range(settings.max_new_tokens)):
+        logits = logits_among(model, states, 0, NUM_TEXT)
+        ids = draw(logits, settings.temperature, settings.top_k, settings.top_p, generator).masked_fill(~writing, end)
+        yield ids
+        writing &= (ids != end) & torch.from_numpy(lanes.length < model.config.context_length)
+        if not left or not writing.any():
+            return
+        states = lanes.append(ids, Kind.ACTION_TEXT, writing)
+
+
+def beam_search(model: Gato, lanes: Lanes, states: Tensor, settings: DecodingSettings, end: int) -> Tensor:
+    """The likeliest text, by the sum of its tokens' log-probabilities, that K beams find for each prompt.
+
+    Args: as of `stream`.
+
+    Returns:
+        (B, L) int64 ids; what follows an `end` is no part of the text.
+    """
+    count, beams = len(states), settings.beams
+    lanes.take(torch.arange(count).repeat_interleave(beams))
+    states = states.repeat_interleave(beams, dim=0)  # (B * K, D)
+    # The beams of a prompt are alike at first, so that only one of them counts.
+    scores = torch.full((count, beams), -torch.inf)
+    scores[:, 0] = 0.0
+    over = torch.zeros(count, beams, dtype=torch.bool)
+    written = torch.empty(count, beams, 0, dtype=torch.int64)
+    for left in reversed(range(settings.max_new_tokens)):
+        gains = logits_among(model, states, 0, NUM_TEXT).log_softmax(dim=-1).view(count, beams, NUM_TEXT)
+        # A text that is over goes on with the end id alone, for nothing.
+        gains[over] = -torch.inf
+        gains[..., end] = gains[..., end].masked_fill(over, 0.0)
+        scores, best = (scores[..., None] + gains).flatten(1).topk(beams)  # (B, K), the likeliest first
+        beam, ids = best // NUM_TEXT, best % NUM_TEXT
+        written = torch.cat([written.gather(1, beam[..., None].expand(-1, -1, written.shape[2])), ids[..., None]], dim=2)
+        lanes.take((torch.arange(count)[:, None] * beams + beam).flatten())
+        full = torch.from_numpy(lanes.length >= model.config.context_length).view(count, beams)
+        over = over.gather(1, beam) | (ids == end) | full
+        # Scores only fall, so that nothing can overtake a text that is first and over.
+        if not left or over[:, 0].all():
             break
-        states = lanes.append(ids, Kind.ACTION_TEXT)
-    rows = written.tolist()
-    end = tokenizer.text.end
-    return [row[: row.index(end)] if end in row else row for row in rows]
-
-
-def _text_slots(tokenizer: TimestepTokenizer, text: str) -> Slots:
-    return Slots.of_tokens(tokenizer.text.encode(text), Kind.ACTION_TEXT)
+        states = lanes.append(ids.flatten(), Kind.ACTION_TEXT, ~over.flatten())
+    return written[:, 0]

@@ -18,6 +18,7 @@ from gato_lightning.generation import generate_text
 from gato_lightning.loss import sums_by, token_losses
 from gato_lightning.model import Gato
 from gato_lightning.optimizer import OptimizerConfig, make_optimizer
+from gato_lightning.sampling import DecodingSettings
 from gato_lightning.timestep import TimestepTokenizer
 from gato_lightning.vocabulary import Kind
 
@@ -94,17 +95,16 @@ class GatoModule(LightningModule):
         return token_losses(self.model, batch)
 
     @torch.no_grad()
-    def generate(
+    def write(
         self,
         tokenizer: TimestepTokenizer,
         observations: Sequence[Any],
-        max_new_tokens: int = 32,
-        temperature: float = 0.0,
+        settings: DecodingSettings = DecodingSettings(),
         generator: torch.Generator | None = None,
         openings: Sequence[str] | None = None,
     ) -> list[str]:
-        """Text actions for observations: captions, answers, continuations; see `generate_text`."""
-        return generate_text(self.model, tokenizer, observations, max_new_tokens, temperature, generator, openings)
+        """Text actions for observations of any space, see `generate_text`."""
+        return generate_text(self.model, tokenizer, observations, settings, generator, openings)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Marks the checkpoint as ours and notes what must match when it is read."""

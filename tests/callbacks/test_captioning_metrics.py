@@ -9,6 +9,7 @@ import torch
 from callbacks.captioning_metrics import CaptioningMetrics
 from callbacks.held_out_text import evenly
 from gato_lightning.errors import UserError
+from gato_lightning.sampling import DecodingSettings
 from tests.callbacks.fits import logged, mixture, module, trainer
 
 
@@ -40,14 +41,14 @@ def test_evaluating_leaves_the_random_state_and_the_mode_of_training_alone(tmp_p
 def test_a_failure_is_logged_with_the_tasks_name_and_ends_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     metrics = CaptioningMetrics(every_n_steps=1, max_examples=2, final_examples=2, max_new_tokens=2)
     tasks, model = mixture(), module()
-    write = model.generate
+    written = model.write
 
-    def generate(tokenizer, *args, **settings):
+    def write(tokenizer, *args):
         if tokenizer is tasks.tasks["emoji"].datamodule.tokenizer:
             raise RuntimeError("out of memory")
-        return write(tokenizer, *args, **settings)
+        return written(tokenizer, *args)
 
-    model.generate = generate
+    model.write = write
     with caplog.at_level(logging.WARNING):
         fit = trainer(tmp_path, 2, metrics)
         fit.fit(model, tasks)
@@ -62,13 +63,13 @@ def _write_on_one_of_two_ranks(rank: int, folder: str, fails: bool, answers) -> 
     task = SimpleNamespace(datamodule=SimpleNamespace(tokenizer=None))
     two_ranks = SimpleNamespace(global_rank=rank, world_size=2, datamodule=SimpleNamespace(tasks={"task": task}))
 
-    def generate(tokenizer, observations, **settings):
+    def write(tokenizer, observations, *args):
         if fails and rank == 1:
             raise RuntimeError("rank 1 fails")
         return [f"rank {rank} saw {observation}" for observation in observations]
 
     try:
-        answers.put(CaptioningMetrics().write(two_ranks, SimpleNamespace(generate=generate), "task", range(5), 1, 0.0))
+        answers.put(CaptioningMetrics().write(two_ranks, SimpleNamespace(write=write), "task", range(5), DecodingSettings()))
     except RuntimeError as error:
         answers.put(str(error))
     torch.distributed.destroy_process_group()

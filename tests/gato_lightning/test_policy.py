@@ -6,16 +6,13 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
-from gymnasium import spaces
 
 from gato_lightning.decoding import choose
 from gato_lightning.episode import stack
-from gato_lightning.generation import generate_text
 from gato_lightning.policy import ActingSettings, Policy
 from gato_lightning.sequence import collate, slots_of
 from gato_lightning.tasks import ControlTask, Reference
-from gato_lightning.timestep import TimestepTokenizer
-from gato_lightning.vocabulary import NUM_TEXT, Kind, Vocabulary
+from gato_lightning.vocabulary import Vocabulary
 
 GREEDY = ActingSettings(prompt="start", prompt_length=20, temperature=0.0)
 
@@ -115,32 +112,6 @@ def test_prompts_are_whole_timesteps_of_a_demonstration(tiny_model, task, prompt
         border = step if prompt == "start" else end
         assert border in store.first_timestep
         assert end - step <= 3
-
-
-def test_generated_text_equals_a_pass_without_cache(tiny_model, text):
-    tokenizer = TimestepTokenizer(spaces.Dict({"q": spaces.Text(50)}), spaces.Text(50), Vocabulary(), text)
-    questions = [{"q": "what is this"}, {"q": "a much longer question about colours"}, {"q": "no"}]
-    together = generate_text(tiny_model, tokenizer, questions, max_new_tokens=6)
-    alone = [generate_text(tiny_model, tokenizer, [one], max_new_tokens=6)[0] for one in questions]
-    assert together == alone
-    batch = collate([slots_of(tokenizer.encode_observations({"q": [questions[0]["q"]]}, 1))], 64, Vocabulary())
-    separator = len(text.encode(questions[0]["q"]))
-    likeliest = tiny_model.logits(tiny_model(batch)[0, separator])[:NUM_TEXT].argmax()
-    assert generate_text(tiny_model, tokenizer, questions[:1], max_new_tokens=1) == [text.decode([int(likeliest)])]
-
-
-def test_openings_are_continued(tiny_model, text):
-    tokenizer = TimestepTokenizer(spaces.Dict({}), spaces.Text(50), Vocabulary(), text)
-    openings = ["Once upon a time", "The end"]
-    continued = generate_text(tiny_model, tokenizer, [{}, {}], 1, openings=openings)
-    [start] = slots_of(tokenizer.encode_observations({}, 1))
-    for opening, written in zip(openings, continued, strict=True):
-        words = text.encode(opening)
-        length = 1 + len(words)
-        batch = collate([[start, type(start).of_tokens(words, int(Kind.ACTION_TEXT))]], length, Vocabulary())
-        batch = dataclasses.replace(batch, position=torch.arange(length)[None], segment=torch.ones(1, length, dtype=torch.long))
-        likeliest = tiny_model.logits(tiny_model(batch)[0, -1])[:NUM_TEXT].argmax()
-        assert written == text.decode([int(likeliest)])
 
 
 def test_temperature_draws_by_the_softmax(tiny_model):

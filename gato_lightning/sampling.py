@@ -1,0 +1,75 @@
+"""Drawing the next token from its logits.
+
+B texts, V ids that can be drawn
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gato_lightning.errors import UserError
+
+
+@dataclass(frozen=True)
+class DecodingSettings:
+    """How text is written.
+
+    Args:
+        max_new_tokens: most tokens of a text; it ends earlier at the end-of-text id, and where the context is full.
+        temperature: of the softmax; 0 takes the likeliest token. Gato samples captions at 0.9 (Gato, section 4).
+        top_k: draw among so many of the likeliest tokens; None: among all.
+        top_p: draw among the likeliest tokens whose probabilities together reach this, in (0, 1] (Holtzman et al. 2020).
+        beams: texts kept side by side by beam search, which draws nothing and gives the likeliest text that it finds; 1: none.
+
+    Raises:
+        UserError: a value out of its range, or beams beside a temperature.
+    """
+
+    max_new_tokens: int = 32
+    temperature: float = 0.0
+    top_k: int | None = None
+    top_p: float = 1.0
+    beams: int = 1
+
+    def __post_init__(self) -> None:
+        for name, value in (("max_new_tokens", self.max_new_tokens), ("top_k", self.top_k), ("beams", self.beams)):
+            if value is not None and value < 1:
+                raise UserError(f"{name} is {value}; expected 1 or more")
+        if not self.temperature >= 0:
+            raise UserError(f"temperature is {self.temperature}; expected 0 or more")
+        if not 0 < self.top_p <= 1:
+            raise UserError(f"top_p is {self.top_p}; expected a share above 0, at most 1")
+        if self.beams > 1 and self.temperature > 0:
+            raise UserError(f"beams is {self.beams} and temperature {self.temperature}; beam search draws nothing, expected 0")
+
+
+def draw(
+    logits: Tensor,
+    temperature: float,
+    top_k: int | None = None,
+    top_p: float = 1.0,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Draws a token for each text; with both `top_k` and `top_p`, the latter counts among what the former leaves.
+
+    Args:
+        logits: (B, V) float32.
+        temperature: 0 takes the likeliest token, and the rest decides nothing.
+        top_k: see `DecodingSettings`.
+        top_p: see `DecodingSettings`.
+        generator: of the randomness, on the logits' device.
+
+    Returns:
+        (B,) int64 in [0, V).
+    """
+    if temperature == 0:
+        return logits.argmax(dim=-1)
+    logits = logits / temperature
+    if top_k is None and top_p == 1:
+        return torch.multinomial(logits.softmax(dim=-1), 1, generator=generator)[:, 0]
+    ordered, ids = logits.topk(min(top_k or logits.shape[-1], logits.shape[-1]))  # each (B, K), the likeliest first
+    shares = ordered.softmax(dim=-1)
+    # A token is left out if the likelier ones reach top_p without it; so the likeliest never is.
+    shares = shares.masked_fill(shares.cumsum(dim=-1) - shares >= top_p, 0.0)
+    return ids.gather(1, torch.multinomial(shares, 1, generator=generator))[:, 0]
