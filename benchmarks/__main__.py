@@ -7,6 +7,7 @@ from pathlib import Path
 import transformers
 
 from benchmarks import harness, training
+from gato_lightning.allocator import keep_freed_memory
 
 PARTS = {"training": training.run}
 
@@ -19,6 +20,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("logs/benchmarks"), help="folder of the JSON file")
     args = parser.parse_args()
     transformers.logging.set_verbosity_error()
+    keep_freed_memory()  # as `run.py` does; it helps the peers too
 
     about = harness.machine()
     print("\n".join(f"{key}: {value}" for key, value in about.items()), flush=True)

@@ -26,6 +26,7 @@ from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from omegaconf.errors import OmegaConfBaseException
 
+from gato_lightning.allocator import keep_freed_memory
 from gato_lightning.checkpoint import MARK, differences, load_checkpoint
 from gato_lightning.config_files import read_config_files, split_config_args, to_yaml
 from gato_lightning.errors import UserError
@@ -173,6 +174,7 @@ def run(model_class: type[LightningModule], datamodule_class: type[LightningData
         args: The command line without the program's name; by default that of the process.
     """
     quiet()
+    keep_freed_memory()
     try:
         GatoCLI(model_class, datamodule_class, sys.argv[1:] if args is None else args)
     except (UserError, MisconfigurationException) as error:
