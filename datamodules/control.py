@@ -9,8 +9,9 @@ import numpy as np
 from gymnasium import spaces
 
 from datamodules.base import Job, Measurement, Split, TaskDataModule
+from datamodules.trajectory import Trajectory, random_return
 from gato_lightning.episode import Episode, stack
-from gato_lightning.errors import ExpertFailure, UserError
+from gato_lightning.errors import ExpertFailure
 from gato_lightning.store import TokenEpisode
 from gato_lightning.tasks import DEMONSTRATION_SEED, REFERENCE_SEED, VALIDATION_SEED, ControlTask, Reference
 
@@ -76,13 +77,13 @@ class ControlDataModule(TaskDataModule):
 
     def jobs(self, split: Split) -> list[Job]:
         first, count = (DEMONSTRATION_SEED, self.episodes) if split == "train" else (VALIDATION_SEED, self.val_episodes)
-        return [partial(self._collect, block) for block in _blocks(first + self.seed, count)]
+        return [partial(self._collect, block) for block in blocks(first + self.seed, count)]
 
     def measurements(self) -> dict[str, list[Measurement]]:
-        blocks = _blocks(REFERENCE_SEED, self.reference_episodes)
+        pieces = blocks(REFERENCE_SEED, self.reference_episodes)
         return {
-            "expert": [partial(self._expert_returns, block) for block in blocks],
-            "random": [partial(self._random_returns, block) for block in blocks],
+            "expert": [partial(self._expert_returns, block) for block in pieces],
+            "random": [partial(self._random_returns, block) for block in pieces],
         }
 
     def keep(self, episode: TokenEpisode, references: dict[str, dict[str, float]]) -> bool:
@@ -112,6 +113,25 @@ class ControlDataModule(TaskDataModule):
             self._env = self.make_env()
         return self._env
 
+    def play(self, seed: int, rng: np.random.Generator | None = None) -> Trajectory:
+        """One episode of the expert, with noise if there is a generator for it.
+
+        Raises:
+            ExpertFailure: the expert gave up.
+        """
+        observation, info = self.env.reset(seed=seed)
+        observations, actions, rewards = [observation], [], []
+        expert = self.make_expert(self.env)
+        executed, terminated, truncated = None, False, False
+        while not (terminated or truncated):
+            action = expert(observation, executed)
+            actions.append(action)
+            executed = action if rng is None else self.perturb(action, rng)
+            observation, reward, terminated, truncated, info = self.env.step(executed)
+            observations.append(observation)
+            rewards.append(reward)
+        return Trajectory(observations, actions, rewards, bool(terminated), info)
+
     def _collect(self, seeds: range) -> list[Episode]:
         episodes = [self._demonstrate(seed, np.random.default_rng(seed)) for seed in seeds]
         return [episode for episode in episodes if episode is not None]
@@ -122,45 +142,24 @@ class ControlDataModule(TaskDataModule):
         return [float(episode.rewards.sum()) for episode in episodes if episode is not None]
 
     def _random_returns(self, seeds: range) -> list[float]:
-        returns = []
-        for seed in seeds:
-            self.env.reset(seed=seed)
-            self.action_space.seed(seed)
-            total, done = 0.0, False
-            while not done:
-                _, reward, terminated, truncated, _ = self.env.step(self.action_space.sample())
-                total, done = total + float(reward), terminated or truncated
-            returns.append(total)
-        return returns
+        return [random_return(self.env, self.action_space, seed) for seed in seeds]
 
     def _demonstrate(self, seed: int, rng: np.random.Generator | None) -> Episode | None:
-        """One episode of the expert, with noise if there is a generator for it; None if the expert fails."""
-        observation, _ = self.env.reset(seed=seed)
-        observations, actions, rewards = [], [], []
-        executed, done = None, False
+        """One episode to train on; None if the expert fails."""
         try:
-            expert = self.make_expert(self.env)
-            while not done:
-                action = expert(observation, executed)
-                observations.append(observation)
-                actions.append(action)
-                executed = action if rng is None else self.perturb(action, rng)
-                observation, reward, terminated, truncated, _ = self.env.step(executed)
-                rewards.append(reward)
-                done = terminated or truncated
+            played = self.play(seed, rng)
         except ExpertFailure:
             return None
-        if not observations:
-            raise UserError(f"task {self.name}: the episode of seed {seed} has no timestep")
         return Episode(
-            observations=stack(self.observation_space, observations),
-            actions=stack(self.action_space, actions),
-            rewards=np.array(rewards, np.float32),
+            observations=stack(self.observation_space, played.observations[:-1]),
+            actions=stack(self.action_space, played.actions),
+            rewards=np.array(played.rewards, np.float32),
             source="expert",
         )
 
 
-def _blocks(first: int, count: int) -> list[range]:
+def blocks(first: int, count: int) -> list[range]:
+    """The numbers `first` and following, in pieces for a job each."""
     return [
         range(begin, min(begin + EPISODES_PER_JOB, first + count)) for begin in range(first, first + count, EPISODES_PER_JOB)
     ]

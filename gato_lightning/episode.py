@@ -30,7 +30,7 @@ class Episode:
 
 def is_text(space: Space) -> bool:
     """Whether values of the space are strings: `Text`, and spaces like MiniGrid's missions that are text in all but name."""
-    return isinstance(space, spaces.Text) or space.dtype is str
+    return isinstance(space, spaces.Text) or (isinstance(space.dtype, np.dtype) and space.dtype.kind == "U")
 
 
 def stack(space: Space, values: Sequence[Any]) -> Any:

@@ -1,0 +1,209 @@
+"""Any Minari data set as a task; its environment is made from the data set's own metadata."""
+
+import contextlib
+import hashlib
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import minari
+import numpy as np
+from gymnasium import Space, spaces
+from minari.dataset.minari_storage import METADATA_FILE_NAME, MinariStorage
+from minari.storage import get_dataset_path
+
+from datamodules.base import Job, Measurement, Split, TaskDataModule
+from datamodules.control import blocks
+from datamodules.minari_files import plain
+from datamodules.trajectory import random_return
+from gato_lightning.episode import Episode, is_text
+from gato_lightning.errors import UserError, unknown
+from gato_lightning.store import TokenEpisode
+from gato_lightning.tasks import REFERENCE_SEED, ControlTask, Reference
+
+
+class MinariDataModule(TaskDataModule):
+    """Recorded episodes of a Minari data set.
+
+    Expert and random return are the data set's `ref_max_score` and `ref_min_score`. Without them, they are the mean return of
+    its episodes, and the mean of random play in its environment.
+
+    Args:
+        dataset_id: a folder, or the name of a data set in Minari's own folder (`MINARI_DATASETS_PATH`).
+        download: whether a data set that is not there is downloaded.
+        val_episodes: held out for the validation loss, evenly spread over the data set.
+        min_score: episodes with a lower normalised score are left out; null keeps all.
+        rollouts: whether the environment is made and played. Without, no more than the episodes is needed.
+        reference_episodes: of random play, where the data set has no `ref_min_score`.
+        timesteps: most timesteps of a window, in training and acting; None: as many as fit.
+        seed: of nothing here; every task has one.
+
+    Raises:
+        UserError: there is no such data set, it cannot be read, or its spaces are not those of its environment.
+    """
+
+    def __init__(
+        self,
+        dataset_id: str,
+        download: bool = False,
+        val_episodes: int = 10,
+        min_score: float | None = None,
+        rollouts: bool = True,
+        reference_episodes: int = 200,
+        timesteps: int | None = 1,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(timesteps=timesteps, seed=seed)
+        self.dataset_id, self.val_episodes, self.min_score = dataset_id, val_episodes, min_score
+        self.reference_episodes = reference_episodes
+        self.data = open_dataset(dataset_id, download)
+        if self.data.total_episodes < 2:
+            raise UserError(f"data set {dataset_id}: {self.data.total_episodes} episodes, expected at least 2")
+        self.meta = MinariStorage.read_raw_metadata(self.data.storage.data_path)
+        self.domain = self.meta.get("domain", "minari")
+        self.observation_space, self.action_space = self.data.observation_space, self.data.action_space
+        self.playable = rollouts and self.data.env_spec is not None
+        if min_score is not None and not self.playable and "ref_min_score" not in self.meta:
+            raise UserError(
+                f"data set {dataset_id}: min_score needs a random return: neither its metadata nor an environment tell it"
+            )
+        if self.playable:
+            self._check_spaces()
+
+    def make_env(self, render_mode: str | None = None) -> gymnasium.Env:
+        """The environment that the data set was recorded in."""
+        assert self.data.env_spec is not None
+        try:
+            return gymnasium.make(self.data.env_spec, render_mode=render_mode, disable_env_checker=True)
+        except Exception as error:  # whatever a foreign constructor, or an import that fails, may raise
+            raise UserError(
+                f"data set {self.dataset_id}: its environment {self.data.env_spec.id} cannot be made ({error}); "
+                "rollouts: false trains without it"
+            ) from error
+
+    def settings(self) -> dict[str, Any]:
+        """The arguments, and what changes when the data set does."""
+        metadata = Path(self.data.storage.data_path, METADATA_FILE_NAME).read_bytes()
+        return {**super().settings(), "metadata": hashlib.sha256(metadata).hexdigest()}
+
+    def jobs(self, split: Split) -> list[Job]:
+        held_out = self.held_out()
+        wanted = np.flatnonzero(held_out if split == "val" else ~held_out)
+        return [partial(self._read, wanted[block.start : block.stop]) for block in blocks(0, len(wanted))]
+
+    def held_out(self) -> np.ndarray:
+        """(episodes,) bool: which episodes are kept for validation, at most half of them."""
+        total = self.data.total_episodes
+        chosen = np.zeros(total, bool)
+        chosen[np.linspace(0, total - 1, min(self.val_episodes, total // 2)).astype(int)] = True
+        return chosen
+
+    def measurements(self) -> dict[str, list[Measurement]]:
+        """What the data set's metadata do not say: the mean return of its episodes, and of random play."""
+        jobs: dict[str, list[Measurement]] = {}
+        if "ref_max_score" not in self.meta:
+            jobs["expert"] = [partial(self._returns, block) for block in blocks(0, self.data.total_episodes)]
+        if "ref_min_score" not in self.meta and self.playable:
+            jobs["random"] = [partial(self._random_returns, block) for block in blocks(REFERENCE_SEED, self.reference_episodes)]
+        return jobs
+
+    def keep(self, episode: TokenEpisode, references: dict[str, dict[str, float]]) -> bool:
+        if self.min_score is None:
+            return True
+        expert, random = self._reference("expert", references).mean, self._reference("random", references).mean
+        return episode.total_reward >= random + self.min_score * (expert - random)
+
+    def control(self) -> ControlTask | None:
+        """The environment with its demonstrations and references, after `setup`; None where it cannot be made again."""
+        if not self.playable:
+            return None
+        measured = self.stores["train"].meta["references"]
+        return ControlTask(
+            name=self.name,
+            domain=self.domain,
+            make_env=self.make_env,
+            tokenizer=self.tokenizer,
+            demonstrations=self.stores["train"],
+            timesteps=self.timesteps,
+            expert=self._reference("expert", measured),
+            random=self._reference("random", measured),
+        )
+
+    def _reference(self, policy: str, measured: dict[str, dict[str, float]]) -> Reference:
+        key = {"expert": "ref_max_score", "random": "ref_min_score"}[policy]
+        if key in self.meta:
+            return Reference(float(self.meta[key]), int(self.meta.get("num_episodes_average_score", 0)))
+        return Reference(mean=measured[policy]["mean"], episodes=int(measured[policy]["episodes"]))
+
+    def _returns(self, episodes: range) -> list[float]:
+        return [float(np.sum(episode.rewards)) for episode in self.data.iterate_episodes(episodes)]
+
+    def _random_returns(self, seeds: range) -> list[float]:
+        with contextlib.closing(self.make_env()) as env:
+            return [random_return(env, self.action_space, seed) for seed in seeds]
+
+    def _read(self, indices: np.ndarray) -> Iterator[Episode]:
+        for episode in self.data.iterate_episodes(indices):
+            yield Episode(
+                observations=_acted_on(self.observation_space, episode.observations),
+                actions=episode.actions,
+                rewards=np.asarray(episode.rewards, np.float32),
+                source=self.dataset_id,
+            )
+
+    def _check_spaces(self) -> None:
+        with contextlib.closing(self.make_env()) as env:
+            for name in ("observation_space", "action_space"):
+                recorded, real = getattr(self.data, name), plain(getattr(env, name))
+                if not _alike(recorded, real):
+                    raise UserError(
+                        f"data set {self.dataset_id}: its {name} is {_short(recorded)}, its environment's is {_short(real)}"
+                    )
+
+
+def open_dataset(dataset_id: str, download: bool = False) -> minari.MinariDataset:
+    """Opens a data set.
+
+    Args:
+        dataset_id: a folder, or a name in Minari's own folder.
+        download: whether one that is not there is downloaded.
+
+    Raises:
+        UserError: it is not there, with the near matches among those that are; or it cannot be read.
+    """
+    folder = Path(dataset_id) if Path(dataset_id, "data").is_dir() else get_dataset_path(dataset_id)
+    try:
+        if not folder.is_dir() and download:
+            minari.download_dataset(dataset_id)
+        if not folder.is_dir():
+            raise unknown("Minari data set", dataset_id, minari.list_local_datasets())
+        return minari.MinariDataset(folder / "data")
+    except UserError:
+        raise
+    except Exception as error:  # of many types: malformed names and files, formats without their library, the network
+        raise UserError(f"data set {dataset_id}: cannot be read ({error})") from error
+
+
+def _acted_on(space: Space, observations: Any) -> Any:
+    """The observations without the last one, on which no action followed."""
+    if isinstance(space, spaces.Dict):
+        return {key: _acted_on(part, observations[key]) for key, part in space.spaces.items()}
+    if isinstance(space, spaces.Tuple):
+        return tuple(_acted_on(part, observations[i]) for i, part in enumerate(space.spaces))
+    return observations[:-1]
+
+
+def _alike(recorded: Space, real: Space) -> bool:
+    """Whether values of one space are values of the other; texts are, whatever their longest."""
+    if isinstance(recorded, spaces.Dict) and isinstance(real, spaces.Dict):
+        return recorded.keys() == real.keys() and all(_alike(recorded[key], real[key]) for key in real.spaces)
+    if isinstance(recorded, spaces.Tuple) and isinstance(real, spaces.Tuple):
+        return len(recorded) == len(real) and all(map(_alike, recorded, real))
+    return recorded == real or (is_text(recorded) and is_text(real))
+
+
+def _short(space: Space) -> str:
+    text = " ".join(str(space).split())
+    return text if len(text) < 120 else f"{text[:120]}..."

@@ -1,0 +1,108 @@
+"""Episodes as files of a Minari data set, in its Arrow format.
+
+A data set is a folder `data` with `metadata.json` and, for each episode, a folder of its number with `part-0.arrow` and its own
+`metadata.json`. Minari's own writer reads and writes the data set's whole metadata (200 kB where there are images) at each
+episode and compresses nothing; so the Arrow files are written here. Minari reads them, and writes the metadata.
+"""
+
+import importlib.metadata
+import json
+import string
+from pathlib import Path
+from typing import Any
+
+import minari
+import numpy as np
+import pyarrow as pa
+from gymnasium import Space, spaces
+from gymnasium.envs.registration import EnvSpec
+from minari.dataset.minari_storage import MinariStorage
+from pyarrow import ipc
+
+from datamodules.trajectory import Trajectory
+from gato_lightning.episode import is_text
+
+# Images of games are mostly flat: an episode of BabyAI shrinks from 3 MB to 20 kB.
+_OPTIONS = ipc.IpcWriteOptions(compression="zstd")
+
+
+def plain(space: Space) -> Space:
+    """The space in types that Minari can write down: MiniGrid's missions become `Text`."""
+    if isinstance(space, spaces.Dict):
+        return spaces.Dict({key: plain(part) for key, part in space.spaces.items()})
+    if isinstance(space, spaces.Tuple):
+        return spaces.Tuple([plain(part) for part in space.spaces])
+    if is_text(space) and not isinstance(space, spaces.Text):
+        return spaces.Text(max_length=1000, charset=string.printable)
+    return space
+
+
+def write_episode(path: Path, observation_space: Space, action_space: Space, trajectory: Trajectory) -> None:
+    """Writes the Arrow file of an episode.
+
+    Args:
+        path: the file.
+        observation_space, action_space: the schema.
+        trajectory: what was played.
+
+    Raises:
+        UserError: a value outside its space; nothing is written then.
+    """
+    observations, actions = trajectory.columns(observation_space, action_space)
+    steps = len(trajectory)
+    ended = np.zeros((2, steps + 1), bool)
+    ended[0 if trajectory.terminated else 1, steps - 1] = True
+    # There is an observation more than actions; Minari fills the last row of the others up, and drops it again in reading.
+    batch = pa.RecordBatch.from_pydict(
+        {
+            "observations": _column(observation_space, observations, steps + 1),
+            "actions": _column(action_space, actions, steps + 1),
+            "rewards": np.append(np.asarray(trajectory.rewards, np.float64), 0.0),
+            "terminations": ended[0],
+            "truncations": ended[1],
+        }
+    )
+    with pa.OSFile(str(path), "wb") as file, ipc.new_file(file, batch.schema, options=_OPTIONS) as writer:
+        writer.write_batch(batch)
+
+
+def _column(space: Space, values: Any, rows: int) -> pa.Array:
+    """Stacked values as Minari's Arrow columns, filled up to so many rows."""
+    if isinstance(space, spaces.Dict):
+        parts = [_column(part, values[key], rows) for key, part in space.spaces.items()]
+        return pa.StructArray.from_arrays(parts, names=list(space.spaces))
+    if isinstance(space, spaces.Tuple):
+        parts = [_column(part, values[i], rows) for i, part in enumerate(space.spaces)]
+        return pa.StructArray.from_arrays(parts, names=[str(i) for i in range(len(parts))])
+    if is_text(space):
+        return pa.array([*values, *[None] * (rows - len(values))], pa.string())
+    array = np.ascontiguousarray(values, space.dtype).reshape(len(values), -1)
+    if len(array) < rows:
+        array = np.concatenate([array, np.zeros((rows - len(array), array.shape[1]), array.dtype)])
+    flat = pa.array(array.reshape(-1))
+    return flat if isinstance(space, spaces.Discrete) else pa.FixedSizeListArray.from_arrays(flat, array.shape[1])
+
+
+def write_metadata(
+    data: Path, observation_space: Space, action_space: Space, env_spec: EnvSpec, metadata: dict[str, Any]
+) -> None:
+    """Writes the metadata of the data set whose episodes lie in `data`.
+
+    Args:
+        data: the folder `data` of the data set.
+        observation_space, action_space: the schema; `plain`.
+        env_spec: what the environment is made of again.
+        metadata: further entries, `dataset_id` and the counts among them.
+    """
+    storage = MinariStorage.new(data, observation_space, action_space, env_spec, data_format="arrow", jpeg_encoding=False)
+    storage.update_metadata({"minari_version": minari.__version__, **metadata})
+
+
+def episode_metadata(index: int, **entries: Any) -> str:
+    """The text of an episode's `metadata.json`."""
+    return json.dumps({"id": index, **entries})
+
+
+def requirements(*packages: str) -> list[str]:
+    """The installed versions, as pip writes them."""
+    return [f"{package}=={importlib.metadata.version(package)}" for package in packages]

@@ -1,0 +1,115 @@
+"""Played episodes as they happened, and whether what was observed lies in its space."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import Space, spaces
+
+from gato_lightning.episode import is_text, stack
+from gato_lightning.errors import UserError
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """T timesteps and the observation behind the last of them.
+
+    Args:
+        observations: T + 1 values of the observation space.
+        actions: T values of the action space, as the expert wanted them.
+        rewards: T numbers, in the environment's units.
+        terminated: whether the episode ended by itself; False: it was cut at its time limit.
+        info: what the environment said of the last step.
+    """
+
+    observations: Sequence[Any]
+    actions: Sequence[Any]
+    rewards: Sequence[float]
+    terminated: bool
+    info: dict[str, Any]
+
+    def __len__(self) -> int:
+        return len(self.rewards)
+
+    @cached_property
+    def total_reward(self) -> float:
+        """The return, in the environment's units."""
+        return float(np.sum(self.rewards, dtype=np.float64))
+
+    def columns(self, observation_space: Space, action_space: Space) -> tuple[Any, Any]:
+        """The T + 1 observations and the T actions, stacked.
+
+        Raises:
+            UserError: a value outside its space; names the key and the timestep.
+        """
+        observations, actions = stack(observation_space, self.observations), stack(action_space, self.actions)
+        check(observation_space, observations, "observation")
+        check(action_space, actions, "action")
+        return observations, actions
+
+
+def random_return(env: gymnasium.Env, action_space: Space, seed: int) -> float:
+    """The return of an episode of uniformly random actions, in the environment's units.
+
+    Args:
+        env: the environment.
+        action_space: what is drawn from.
+        seed: of the episode and of the actions.
+    """
+    env.reset(seed=seed)
+    action_space.seed(seed)
+    total, done = 0.0, False
+    while not done:
+        _, reward, terminated, truncated, _ = env.step(action_space.sample())
+        total, done = total + float(reward), bool(terminated or truncated)
+    return total
+
+
+def check(space: Space, column: Any, name: str) -> None:
+    """Checks that all values of a column, as `stack` makes it, lie in their space.
+
+    Args:
+        space: the space of one value.
+        column: nested like it.
+        name: of the column, for the message.
+
+    Raises:
+        UserError: one does not; names the key and the first such timestep.
+    """
+    if isinstance(space, spaces.Dict):
+        for key, part in space.spaces.items():
+            check(part, column[key], f"{name}.{key}")
+    elif isinstance(space, spaces.Tuple):
+        for index, part in enumerate(space.spaces):
+            check(part, column[index], f"{name}.{index}")
+    elif is_text(space):
+        if wrong := [t for t, value in enumerate(column) if not isinstance(value, str)]:
+            raise UserError(f"{name}, timestep {wrong[0]}: {column[wrong[0]]!r} is no text")
+    else:
+        shape = space.shape or ()
+        if column.shape[1:] != shape:
+            raise UserError(f"{name}: values of shape {column.shape[1:]}, expected {shape}")
+        inside = _inside(space, column).reshape(len(column), -1).all(axis=1)
+        if not inside.all():
+            first = int(np.argmin(inside))
+            raise UserError(f"{name}, timestep {first}: {_short(column[first])} is outside {space}")
+
+
+def _inside(space: Space, column: np.ndarray) -> np.ndarray:
+    """Which numbers of a column are possible, (T, ...) bool; not-a-number never is."""
+    if isinstance(space, spaces.Box):
+        return (column >= space.low) & (column <= space.high)
+    if isinstance(space, spaces.Discrete):
+        return (column >= space.start) & (column < space.start + space.n)
+    if isinstance(space, spaces.MultiDiscrete):
+        return (column >= space.start) & (column < space.start + space.nvec)
+    assert isinstance(space, spaces.MultiBinary), space
+    return (column == 0) | (column == 1)
+
+
+def _short(value: Any) -> str:
+    text = " ".join(str(value).split())
+    return text if len(text) < 80 else f"{text[:80]}..."
