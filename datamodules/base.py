@@ -6,13 +6,15 @@ environment, see `control.py`.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import gymnasium
 from lightning import LightningDataModule
 
+from datamodules.faults import Fault, check_faults
 from gato_lightning.embedding import NUM_LOCAL
 from gato_lightning.episode import Episode
 from gato_lightning.errors import UserError
@@ -24,7 +26,7 @@ from gato_lightning.timestep import TimestepTokenizer
 from gato_lightning.vocabulary import Kind, Vocabulary
 
 Split = Literal["train", "val"]
-Job = Callable[[], Iterable[Episode]]
+Job = Callable[[], Iterable[Episode | Fault]]
 Measurement = Callable[[], list[float]]
 
 TOO_LONG = "a timestep of {} tokens is longer than the context of {}"
@@ -40,11 +42,13 @@ class TaskDataModule(LightningDataModule):
 
     Attributes:
         domain: the suite, by which weights and scores are grouped.
+        max_faults: share of a split's examples that may be faulty, in [0, 1]; those are left out and listed.
         observation_space, action_space: the schema; set by the subclass.
         name, text_tokenizer, context_length, tokenizer: handed in by the mixture, see `connect`.
     """
 
     domain: ClassVar[str]
+    max_faults: float = 0.0
     observation_space: gymnasium.Space
     action_space: gymnasium.Space
     name: str
@@ -65,7 +69,8 @@ class TaskDataModule(LightningDataModule):
 
     def settings(self) -> dict[str, Any]:
         """All that shapes the episodes, as JSON; by default every constructor argument but those of sampling."""
-        return {key: value for key, value in self.hparams.items() if key not in ("timesteps",)}
+        shaping = {key: value for key, value in self.hparams.items() if key not in ("timesteps",)}
+        return {key: asdict(value) if is_dataclass(value) else value for key, value in shaping.items()}
 
     def measurements(self) -> dict[str, list[Measurement]]:
         """Pieces of work that measure reference returns, by the name of the policy; only environments have them."""
@@ -74,6 +79,10 @@ class TaskDataModule(LightningDataModule):
     def keep(self, episode: TokenEpisode, references: dict[str, dict[str, float]]) -> bool:
         """Whether an episode is good enough to be stored."""
         return True
+
+    def num_examples(self, episodes: Sequence[TokenEpisode]) -> int:
+        """How many examples the episodes hold, to set faults against; by default one a timestep."""
+        return sum(len(episode.timesteps) for episode in episodes)
 
     def control(self) -> ControlTask | None:
         """The environment to roll out in, if the task has one."""
@@ -117,26 +126,52 @@ class TaskDataModule(LightningDataModule):
             UserError: a value without a token, or a timestep longer than the context; names key and timestep.
         """
         timesteps = self.tokenizer.encode_episode(episode)
-        widest = int(timesteps.num_slots.max(initial=0))
-        if widest > self.context_length:
-            raise UserError(TOO_LONG.format(widest, self.context_length))
         observed = max(layout.kinds.index(Kind.SEPARATOR) for layout in timesteps.layouts)
+        self.check_length(observed, int(timesteps.num_slots.max(initial=0)))
+        return TokenEpisode(timesteps, float(episode.rewards.sum()), episode.source, episode.examples)
+
+    def check_length(self, observed: int, slots: int) -> None:
+        """Whether a timestep fits into the model.
+
+        Args:
+            observed: its tokens before the separator.
+            slots: all of its tokens.
+
+        Raises:
+            UserError: it does not.
+        """
+        if slots > self.context_length:
+            raise UserError(TOO_LONG.format(slots, self.context_length))
         if observed > NUM_LOCAL:
             raise UserError(f"an observation of {observed} tokens is longer than the {NUM_LOCAL} local positions")
-        return TokenEpisode(timesteps, float(episode.rewards.sum()), episode.source)
 
-    def write(self, split: Split, episodes: list[TokenEpisode], references: dict[str, dict[str, float]]) -> int:
+    def write(
+        self,
+        split: Split,
+        episodes: list[TokenEpisode],
+        references: dict[str, dict[str, float]],
+        faults: Sequence[Fault] = (),
+    ) -> int:
         """Stores the split's episodes, without those that are not good enough; returns how many were left out.
 
         Raises:
-            UserError: nothing is left to store.
+            UserError: nothing is left to store, or too many examples are faulty.
         """
+        folder = self.folder(split)
+        check_faults(
+            self.name,
+            split,
+            faults,
+            self.num_examples(episodes),
+            self.max_faults,
+            folder.with_name(f"{folder.name}.faults.txt"),
+        )
         kept = [episode for episode in episodes if self.keep(episode, references)]
         if not kept:
             raise UserError(f"task {self.name}: none of {len(episodes)} {split} episodes is good enough to train on")
         dropped = len(episodes) - len(kept)
         meta = {"task": self.name, "settings": self.settings(), "references": references, "dropped": dropped}
-        write_store(self.folder(split), kept, meta)
+        write_store(folder, kept, meta)
         return dropped
 
     def setup(self, stage: str) -> None:

@@ -10,10 +10,11 @@ from gymnasium import spaces
 
 from datamodules.base import Job, Split, TaskDataModule
 from datamodules.emoji_catalogue import Emoji, catalogue
-from datamodules.images import check_image_size, colour, load, paint
+from datamodules.images import check_image_size, load, paint
 from datamodules.pairs import check_fraction, check_least, grouped
 from datamodules.splits import is_held_out
 from gato_lightning.episode import Episode
+from gato_lightning.image_files import colour
 from gato_lightning.tasks import GenerationTask
 
 _EPISODES_PER_JOB = 256

@@ -11,7 +11,9 @@ import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from datamodules.base import Job, Measurement, Split, TaskDataModule
+from datamodules.faults import Fault
 from gato_lightning.errors import UserError
+from gato_lightning.store import TokenEpisode
 
 log = logging.getLogger(__name__)
 
@@ -28,13 +30,13 @@ class Work:
     reference: str = ""
 
     def __call__(self) -> list[Any]:
-        """Token episodes, or returns."""
+        """Token episodes and faults, or returns."""
         if self.split is None:
             return list(self.job())
-        episodes = []
+        episodes: list[TokenEpisode | Fault] = []
         for index, episode in enumerate(self.job()):
             try:
-                episodes.append(self.task.tokenise(episode))
+                episodes.append(episode if isinstance(episode, Fault) else self.task.tokenise(episode))
             except UserError as error:
                 raise UserError(f"task {self.task.name}, {self.split} episode {index} of its job: {error}") from error
         return episodes
@@ -95,6 +97,8 @@ def _finish(task: TaskDataModule, done: list[tuple[Work, list[Any]]]) -> None:
     for split in SPLITS:
         if task.folder(split).exists():
             continue
-        dropped = task.write(split, episodes[split], references)
+        made = [one for one in episodes[split] if not isinstance(one, Fault)]
+        faults = [one for one in episodes[split] if isinstance(one, Fault)]
+        dropped = task.write(split, made, references, faults)
         if dropped:
-            log.info("task %s: %d of %d %s episodes left out", task.name, dropped, len(episodes[split]), split)
+            log.info("task %s: %d of %d %s episodes left out", task.name, dropped, len(made), split)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageColor, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from gato_lightning.errors import UserError
 
@@ -19,19 +19,6 @@ def check_image_size(setting: str, size: int) -> int:
     if size <= 0 or size % PATCH:
         raise UserError(f"{setting} is {size}; expected a positive multiple of {PATCH} pixels")
     return size
-
-
-def colour(setting: str, name: str) -> tuple[int, int, int]:
-    """The colour that Pillow knows by this name, channels in [0, 255].
-
-    Raises:
-        UserError: Pillow knows no such colour.
-    """
-    try:
-        red, green, blue = ImageColor.getrgb(name)[:3]
-    except ValueError as error:
-        raise UserError(f"{setting} is '{name}'; expected a colour name such as 'lightgrey' or '#e0e0e0'") from error
-    return red, green, blue
 
 
 def load(path: Path) -> Image.Image:

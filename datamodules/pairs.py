@@ -33,3 +33,14 @@ def check_fraction(setting: str, value: float) -> float:
     if not 0 < value < 1:
         raise UserError(f"{setting} is {value}; expected a share between 0 and 1")
     return value
+
+
+def check_faults_allowed(value: float) -> float:
+    """Returns the share of faulty examples that is allowed if it is one.
+
+    Raises:
+        UserError: it is not in [0, 1).
+    """
+    if not 0 <= value < 1:
+        raise UserError(f"max_faults is {value}; expected a share of at least 0 and below 1")
+    return value

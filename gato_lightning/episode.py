@@ -1,11 +1,24 @@
 """An episode: one whole run of an environment, or one example of a data set, as columns over timesteps."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from gymnasium import Space, spaces
+
+
+@dataclass(frozen=True)
+class Example:
+    """A held-out timestep that text is to be written for.
+
+    Args:
+        references: the right texts, one or more.
+        group: its kind of question, or "".
+    """
+
+    references: tuple[str, ...]
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -17,12 +30,14 @@ class Episode:
         actions: the same, of the action space.
         rewards: (T,) float32, in the environment's own units.
         source: who acted: an expert's name, or the data set's.
+        examples: by timestep, those that text is to be written for.
     """
 
     observations: Any
     actions: Any
     rewards: np.ndarray
     source: str
+    examples: Mapping[int, Example] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.rewards)

@@ -6,6 +6,11 @@ PATCH = 16  # pixels on a side; Gato, section 2.1
 NUM_POSITIONS = 128  # bins of a normalised patch position; Gato, appendix C.3
 
 
+def num_patches(image: np.ndarray) -> int:
+    """Patches of an image (H, W, 3), those that its sides fill in part included."""
+    return -(-image.shape[0] // PATCH) * -(-image.shape[1] // PATCH)
+
+
 def to_patches(images: np.ndarray) -> np.ndarray:
     """Cuts images into patches.
 
@@ -19,6 +24,21 @@ def to_patches(images: np.ndarray) -> np.ndarray:
     rows, columns = height // PATCH, width // PATCH
     grid = images.reshape(n, rows, PATCH, columns, PATCH, channels)
     return grid.transpose(0, 1, 3, 2, 4, 5).reshape(n, rows * columns, PATCH, PATCH, channels)
+
+
+def from_patches(patches: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """One image from its patches.
+
+    Args:
+        patches: (rows * columns, 16, 16, 3) uint8, row by row.
+        rows: of patches.
+        columns: of patches.
+
+    Returns:
+        (rows * 16, columns * 16, 3) uint8.
+    """
+    grid = patches.reshape(rows, columns, PATCH, PATCH, 3)
+    return grid.transpose(0, 2, 1, 3, 4).reshape(rows * PATCH, columns * PATCH, 3)
 
 
 def edges(count: int) -> np.ndarray:

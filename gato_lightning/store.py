@@ -9,14 +9,15 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from gato_lightning.episode import Example
 from gato_lightning.errors import UserError
 from gato_lightning.patches import PATCH
 from gato_lightning.timestep import Layout, TokenTimesteps, distinct
@@ -32,6 +33,7 @@ _ARRAYS = (
     "returns",
     "source",
 )
+_EXAMPLES = "examples.json"
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,13 @@ class TokenEpisode:
         timesteps: its tokens.
         total_reward: its return, in the environment's units.
         source: who acted.
+        examples: by timestep, those that text is to be written for.
     """
 
     timesteps: TokenTimesteps
     total_reward: float
     source: str
+    examples: Mapping[int, Example] = field(default_factory=dict)
 
 
 class EpisodeStore:
@@ -105,6 +109,13 @@ class EpisodeStore:
         return len(self.ids)
 
     @cached_property
+    def examples(self) -> dict[int, Example]:
+        """By timestep, those that text is to be written for."""
+        path = self.folder / _EXAMPLES
+        rows = json.loads(path.read_text()) if path.exists() else []
+        return {timestep: Example(tuple(references), group) for timestep, references, group in rows}
+
+    @cached_property
     def layout_start(self) -> np.ndarray:
         """(number of layouts + 1,) int64: where each layout begins in `layout_kinds`."""
         return np.cumsum([0, *(len(layout.kinds) for layout in self.layouts)])
@@ -153,6 +164,8 @@ def write_store(folder: Path, episodes: Sequence[TokenEpisode], meta: dict[str, 
                 np.save(file, arrays[name])
                 file.flush()
                 os.fsync(file.fileno())
+        if examples := _examples(episodes):
+            (partial / _EXAMPLES).write_text(json.dumps(examples))
         (partial / "meta.json").write_text(
             json.dumps({**meta, "layouts": [asdict(layout) for layout in layouts], "sources": sources})
         )
@@ -161,6 +174,13 @@ def write_store(folder: Path, episodes: Sequence[TokenEpisode], meta: dict[str, 
             partial.rename(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _examples(episodes: Sequence[TokenEpisode]) -> list[tuple[int, Sequence[str], str]]:
+    """Rows of (timestep of the store, references, group)."""
+    first = np.cumsum([0, *(len(episode.timesteps) for episode in episodes)]).tolist()
+    found = ((begin + t, one) for begin, episode in zip(first, episodes, strict=False) for t, one in episode.examples.items())
+    return [(timestep, one.references, one.group) for timestep, one in found]
 
 
 def _join(episodes: Sequence[TokenEpisode]) -> tuple[dict[str, np.ndarray], list[Layout], list[str]]:

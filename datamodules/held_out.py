@@ -1,0 +1,79 @@
+"""Held-out examples as they are stored: what the model would see of them, and the right texts."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+from gymnasium import spaces
+
+from gato_lightning.episode import is_text
+from gato_lightning.patches import from_patches
+from gato_lightning.store import EpisodeStore
+from gato_lightning.tasks import GenerationTask
+from gato_lightning.text import TextTokenizer
+from gato_lightning.vocabulary import Kind
+
+
+class StoredObservations(Sequence[dict[str, Any]]):
+    """Observations read back from a store, each when it is asked for.
+
+    Args:
+        store: its timesteps hold one image and at most one text.
+        timesteps: which of them.
+        space: of the observations, a Dict.
+        text: decodes the text.
+    """
+
+    def __init__(self, store: EpisodeStore, timesteps: Sequence[int], space: spaces.Dict, text: TextTokenizer) -> None:
+        self._store, self._timesteps, self._space, self._text = store, timesteps, space, text
+
+    def __len__(self) -> int:
+        return len(self._timesteps)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        timestep = self._timesteps[index]
+        return {
+            key: self._read_text(timestep) if is_text(space) else self._read_image(timestep, space)
+            for key, space in self._space.spaces.items()
+        }
+
+    def _read_text(self, timestep: int) -> str:
+        store = self._store
+        ids = store.ids[store.first_slot[timestep] : store.first_slot[timestep + 1]]
+        kinds = np.array(store.layouts[store.layout[timestep]].kinds)
+        return self._text.decode(ids[kinds == Kind.TEXT].tolist())
+
+    def _read_image(self, timestep: int, space: Any) -> np.ndarray:
+        store = self._store
+        rows = store.patch_index[store.first_patch[timestep] : store.first_patch[timestep + 1]]
+        image = from_patches(store.patches[rows], *store.layouts[store.layout[timestep]].grids[0])
+        # Where images have one size, what was added to reach whole patches is cut off again.
+        return image[: space.shape[0], : space.shape[1]] if space.shape else image
+
+
+def held_out_task(
+    store: EpisodeStore,
+    kind: Literal["caption", "answer"],
+    space: spaces.Dict,
+    text: TextTokenizer,
+    baseline: dict[str, str] | None = None,
+) -> GenerationTask:
+    """The examples that a store marks, as texts to be written.
+
+    Args:
+        store: of the held-out split.
+        kind: what the texts are.
+        space: of the observations.
+        text: the text tokenizer.
+        baseline: the commonest training answer of each group, where there are groups.
+    """
+    examples = store.examples
+    return GenerationTask(
+        kind=kind,
+        observations=StoredObservations(store, list(examples), space, text),
+        references=[one.references for one in examples.values()],
+        groups=[one.group for one in examples.values()],
+        baseline=baseline or {},
+    )

@@ -1,0 +1,103 @@
+"""Image files of any kind as arrays of one kind: uint8, RGB, upright, opaque."""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from gymnasium import Space, spaces
+from PIL import Image, ImageColor, ImageOps
+
+from gato_lightning.errors import UserError
+from gato_lightning.patches import PATCH
+
+
+def colour(setting: str, name: str) -> tuple[int, int, int]:
+    """The colour that Pillow knows by this name, channels in [0, 255].
+
+    Raises:
+        UserError: Pillow knows no such colour.
+    """
+    try:
+        red, green, blue = ImageColor.getrgb(name)[:3]
+    except ValueError as error:
+        raise UserError(f"{setting} is '{name}'; expected a colour name such as 'lightgrey' or '#e0e0e0'") from error
+    return red, green, blue
+
+
+@dataclass(frozen=True)
+class ImageSettings:
+    """How image files become arrays.
+
+    Args:
+        resize: `crop` fills height x width and cuts off what stands out on both sides; `pad` shows the whole image in the
+            middle of height x width, with background around it. Sides that are no multiple of 16 are padded with black at the
+            bottom and the right when cut into patches.
+        height: in pixels, 16 or more; `keep` ignores it.
+        width: in pixels, 16 or more; `keep` ignores it.
+        background: colour behind what is transparent and around what is padded, a name or `#rrggbb`.
+        max_pixels: an image of more pixels than this is refused before it is decoded.
+    """
+
+    resize: Literal["crop", "pad"] = "crop"
+    height: int = 64
+    width: int = 64
+    background: str = "black"
+    max_pixels: int = 50_000_000
+
+    def __post_init__(self) -> None:
+        for side, pixels in (("height", self.height), ("width", self.width)):
+            if pixels < PATCH:
+                raise UserError(f"images.{side} is {pixels}; expected {PATCH} or more")
+        colour("images.background", self.background)
+
+    def space(self) -> Space:
+        """The space of the images."""
+        return spaces.Box(0, 255, (self.height, self.width, 3), np.uint8)
+
+    def read(self, file: Path | bytes, name: str) -> np.ndarray:
+        """Reads one image.
+
+        Args:
+            file: where it lies, or what is in it.
+            name: for messages.
+
+        Returns:
+            uint8 (H, W, 3).
+
+        Raises:
+            UserError: it is missing, cannot be decoded or has too many pixels; names it.
+        """
+        try:
+            with Image.open(io.BytesIO(file) if isinstance(file, bytes) else file) as image:
+                width, height = image.size
+                if width * height > self.max_pixels:
+                    raise UserError(f"image {name}: {width} x {height} pixels, more than max_pixels ({self.max_pixels})")
+                # A JPEG decodes at a half, a quarter or an eighth of its size at less cost; twice of what is needed is left for
+                # the resampling. The image may yet be turned, so that either side may become the width.
+                needed = 2 * max(self.width, self.height) / min(width, height)
+                image.draft(None, (int(width * needed) + 1, int(height * needed) + 1))
+                return np.asarray(self._resize(self._as_rgb(ImageOps.exif_transpose(image))))
+        except UserError:
+            raise
+        except FileNotFoundError as error:
+            raise UserError(f"image {name}: no such file") from error
+        except Exception as error:  # decoders raise whatever broken bytes lead them to
+            raise UserError(f"image {name}: cannot be decoded ({error})") from error
+
+    def _as_rgb(self, image: Image.Image) -> Image.Image:
+        if image.mode == "F":
+            raise ValueError("real numbers without a known range")
+        if image.mode.startswith("I"):  # 16 bits a pixel, read into 16 or 32
+            image = Image.fromarray(np.rint(np.asarray(image).clip(0, 65535) / 257).astype(np.uint8))
+        if not image.has_transparency_data:
+            return image.convert("RGB")
+        back = Image.new("RGBA", image.size, (*colour("images.background", self.background), 255))
+        return Image.alpha_composite(back, image.convert("RGBA")).convert("RGB")
+
+    def _resize(self, image: Image.Image) -> Image.Image:
+        size, method = (self.width, self.height), Image.Resampling.BILINEAR
+        if self.resize == "crop":
+            return ImageOps.fit(image, size, method)
+        return ImageOps.pad(image, size, method, color=colour("images.background", self.background))

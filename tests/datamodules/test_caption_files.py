@@ -1,0 +1,195 @@
+"""Captions from a COCO file: what is stored, what is held out, what is wrong with an entry."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from datamodules.caption_files import CaptionFilesDataModule
+from gato_lightning.errors import UserError
+from gato_lightning.image_files import ImageSettings
+from tests.datamodules.vision_files import TOKENIZER, connected, photograph, stored, write_coco, write_json
+
+SMALL = ImageSettings(height=32, width=48)
+
+
+def module(folder: Path, **settings: object) -> CaptionFilesDataModule:
+    given = {"train": str(folder / "captions.json"), "image_folder": str(folder / "images"), "images": SMALL, **settings}
+    return CaptionFilesDataModule(**given)  # type: ignore[arg-type]
+
+
+def written(store) -> list[str]:
+    """The captions of a store, in order."""
+    ends = store.first_slot[1:] - 1
+    starts = store.first_slot[:-1] + 7  # six patches and the separator
+    return [TOKENIZER.decode(store.ids[a:b].tolist()) for a, b in zip(starts, ends, strict=True)]
+
+
+def test_every_caption_is_stored_with_its_image(tmp_path: Path):
+    write_coco(tmp_path, images=4)
+    write_coco(tmp_path, images=2, first=4, name="val.json")
+    data = stored(module(tmp_path, val=str(tmp_path / "val.json")), tmp_path / "cache")
+    train, val = data.stores["train"], data.stores["val"]
+    assert sorted(written(train)) == [f"picture {i}, view {n}" for i in range(4) for n in range(5)]
+    assert sorted(written(val)) == [f"picture {i}, view {n}" for i in (4, 5) for n in range(5)]
+    assert len(train.patches) == 4 * 6  # five captions of an image share its patches
+
+
+def test_held_out_images_come_with_all_their_captions_and_what_the_model_sees(tmp_path: Path):
+    write_coco(tmp_path, images=3)
+    write_coco(tmp_path, images=3, first=3, name="val.json")
+    data = stored(
+        module(tmp_path, val=str(tmp_path / "val.json"), images=ImageSettings(height=40, width=56)), tmp_path / "cache"
+    )
+    task = data.generation()
+    assert task.kind == "caption"
+    assert len(task.observations) == 3
+    for observation, references in zip(task.observations, task.references, strict=True):
+        number = references[0].split(",")[0].removeprefix("picture ")
+        assert list(references) == [f"picture {number}, view {n}" for n in range(5)]
+        expected = data.images.read(tmp_path / "images" / f"{number}.jpg", "expected")
+        np.testing.assert_array_equal(observation["image"], expected)
+        assert data.observation_space.contains(observation)
+    assert len(task.observations[:2]) == 2
+
+
+def test_the_hash_splits_by_image_and_loses_none(tmp_path: Path):
+    write_coco(tmp_path, images=30, captions=2)
+    data = stored(module(tmp_path, held_out=0.3), tmp_path / "cache")
+    sides = [{text.split(",")[0] for text in written(data.stores[split])} for split in ("train", "val")]
+    assert not sides[0] & sides[1]
+    assert len(sides[0] | sides[1]) == 30
+
+
+def test_five_pairs_an_episode_are_of_different_images(tmp_path: Path):
+    write_coco(tmp_path, images=12)
+    data = stored(module(tmp_path, val=str(tmp_path / "captions.json"), pairs_per_episode=5), tmp_path / "cache")
+    store = data.stores["train"]
+    texts = written(store)
+    assert np.diff(store.first_timestep).tolist() == [5] * 12
+    groups = [texts[a : a + 5] for a in range(0, 60, 5)]
+    different = [len({text.split(",")[0] for text in group}) for group in groups]
+    assert sum(count == 5 for count in different) >= 9  # where one round of captions ends and the next begins it may be fewer
+
+
+def test_the_cache_key_follows_the_file_the_images_settings_and_the_context(tmp_path: Path):
+    path = write_coco(tmp_path, images=2)
+
+    def key(context_length: int = 64, **settings: object) -> Path:
+        return connected(module(tmp_path, **settings), tmp_path / "cache", context_length).folder("train")
+
+    first = key()
+    assert first == key(timesteps=3)
+    assert len({first, key(images=ImageSettings(resize="pad")), key(pairs_per_episode=5), key(context_length=128)}) == 4
+    os.utime(path, ns=(0, 0))
+    assert key() != first
+
+
+FAULTS = {
+    "a truncated image": ("images/1.jpg", r"1\.jpg: cannot be decoded"),
+    "no image at all": ("images/1.jpg", r"1\.jpg: cannot be decoded"),
+    "a missing file": ("images/1.jpg", r"1\.jpg: no such file"),
+    "an empty caption": ("annotations[5]", r"captions\.json, annotations\[5\]: the caption is empty"),
+    "a caption that is no text": ("annotations[5]", r"annotations\[5\]: expected 'caption' of type str"),
+    "an unknown image": ("annotations[5]", r"annotations\[5\]: there is no usable image 99"),
+    "a name without type": ("images[1]", r"images\[1\]: expected 'file_name' of type str"),
+    "a way out": ("images[1]", r"images\[1\]: image '\.\./secret\.jpg' leads out of the image folder"),
+    "a way from the root": ("images[1]", r"images\[1\]: image '/secret\.jpg' leads out of the image folder"),
+    "an image bomb": ("images/1.jpg", r"1\.jpg: 3000 x 3000 pixels, more than max_pixels"),
+    "a long caption": ("annotations[5]", r"1\.jpg, caption 0: a timestep of \d+ tokens is longer than the context of 64"),
+}
+
+
+def spoil(folder: Path, fault: str) -> None:
+    image, path = folder / "images" / "1.jpg", folder / "captions.json"
+    content = json.loads(path.read_text())
+    entry, row = content["images"][1], content["annotations"][5]
+    match fault:
+        case "a truncated image":
+            image.write_bytes(image.read_bytes()[:700])
+        case "no image at all":
+            image.write_text("no image")
+        case "a missing file":
+            image.unlink()
+        case "an image bomb":
+            photograph(0, 3000, 3000).save(image)
+        case "a way out" | "a way from the root":
+            photograph(0).save(folder / "secret.jpg")
+            entry["file_name"] = "../secret.jpg" if fault == "a way out" else "/secret.jpg"
+        case "a name without type":
+            entry["file_name"] = 7
+        case "an unknown image":
+            row["image_id"] = 99
+        case _:
+            row["caption"] = {"an empty caption": " \n", "a caption that is no text": 7, "a long caption": "long " * 99}[fault]
+    write_json(path, content)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_named_skipped_within_the_share_and_ends_the_run_beyond_it(tmp_path: Path, fault: str):
+    write_coco(tmp_path, images=20)
+    write_coco(tmp_path, images=2, first=20, name="val.json")
+    spoil(tmp_path, fault)
+    images = ImageSettings(height=32, width=48, max_pixels=1_000_000)
+    settings = {"val": str(tmp_path / "val.json"), "images": images}
+    with pytest.raises(UserError, match=r"task pictures: [1-9]\d* of 10[0-5] train examples are faulty.*" + FAULTS[fault][1]):
+        stored(module(tmp_path, max_faults=0.0, **settings), tmp_path / "cache")
+
+    data = stored(module(tmp_path, max_faults=0.1, **settings), tmp_path / "cache")
+    lost = 100 - data.stores["train"].num_timesteps
+    assert lost == (1 if FAULTS[fault][0] == "annotations[5]" else 5)
+    (listing,) = (tmp_path / "cache").glob(f"{data.folder('train').name}.faults.txt")
+    assert "1" in listing.read_text()
+
+
+def test_a_link_cannot_lead_out_of_the_image_folder(tmp_path: Path):
+    write_coco(tmp_path, images=2)
+    photograph(0).save(tmp_path / "secret.jpg")
+    (tmp_path / "images" / "1.jpg").unlink()
+    (tmp_path / "images" / "1.jpg").symlink_to(tmp_path / "secret.jpg")
+    with pytest.raises(UserError, match="leads out of the image folder"):
+        stored(module(tmp_path, val=str(tmp_path / "captions.json")), tmp_path / "cache")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'{"images": [],\n "annotations": [}', r"captions\.json, line 2, column 18: no JSON"),
+        (b'{"images": []}', r"captions\.json: expected an object with a list 'annotations'"),
+        (b"[]", r"captions\.json: expected an object with a list 'images'"),
+        (b'{"images": "caf\xe9"}', r"captions\.json: not UTF-8 at byte 15"),
+        (None, r"captions\.json: no such file"),
+    ],
+)
+def test_a_file_that_cannot_be_read_ends_the_run(tmp_path: Path, content: bytes | None, message: str):
+    (tmp_path / "images").mkdir()
+    if content is not None:
+        (tmp_path / "captions.json").write_bytes(content)
+    with pytest.raises(UserError, match=message):
+        stored(module(tmp_path), tmp_path / "cache")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"held_out": 0.0}, "held_out is 0.0"),
+        ({"max_faults": 1.0}, "max_faults is 1.0"),
+        ({"pairs_per_episode": 0}, "pairs_per_episode is 0"),
+        ({"image_folder": "nowhere"}, "image folder nowhere: no such folder"),
+    ],
+)
+def test_wrong_settings_are_named(tmp_path: Path, settings: dict, message: str):
+    write_coco(tmp_path, images=2)
+    with pytest.raises(UserError, match=message):
+        stored(module(tmp_path, **settings), tmp_path / "cache")
+
+
+def test_flickr8k_mini_is_read_whole(tmp_path: Path, flickr8k_mini: Path):
+    given = {name: str(flickr8k_mini / f"captions_{name}.json") for name in ("train", "val")}
+    data = CaptionFilesDataModule(**given, image_folder=str(flickr8k_mini / "images"), pairs_per_episode=5, max_faults=0.0)
+    stored(data, tmp_path, context_length=256)
+    assert data.stores["train"].num_timesteps == 1600
+    assert len(data.generation().observations) == 80
+    assert all(len(references) == 5 for references in data.generation().references)
