@@ -12,9 +12,7 @@ from torch import Tensor
 from gato_lightning.batch import TokenBatch
 from gato_lightning.cache import KeyValueCache
 from gato_lightning.model import Gato
-from gato_lightning.sampling import draw
 from gato_lightning.sequence import Slots, collate
-from gato_lightning.vocabulary import Kind
 
 
 class Lanes:
@@ -37,22 +35,22 @@ class Lanes:
         """Appends each lane's slots, in one pass.
 
         Args:
-            chunks: the new slots of each lane; at least one slot for every lane.
+            chunks: the new slots of each lane; a lane without any stays as it is.
 
         Returns:
-            (B, D) state of each lane's last slot, from which its next token is predicted.
+            (B, D) state of each lane's last new slot, which predicts its next token; of no meaning where there is none.
         """
         counts = np.array([sum(len(part.ids) for part in chunk) for chunk in chunks])
         batch = collate(chunks, int(counts.max()), self._model.config.vocabulary)
         states = self._extend(batch, counts)  # (B, L, D)
         return states[torch.arange(len(counts)), torch.from_numpy(counts - 1)]
 
-    def append(self, ids: Tensor, kind: Kind, growing: Tensor | None = None) -> Tensor:
+    def append(self, ids: Tensor, kinds: Tensor | int, growing: Tensor | None = None) -> Tensor:
         """Appends one token to each lane.
 
         Args:
             ids: (B,) int64.
-            kind: what the tokens are.
+            kinds: (B,) what the tokens are, or one `Kind` for all.
             growing: (B,) bool, True = the lane takes its token; the others stay as they are. None: all take theirs.
 
         Returns:
@@ -63,7 +61,7 @@ class Lanes:
         none = torch.empty(0, dtype=torch.int64)
         batch = TokenBatch(
             ids=ids[:, None].cpu(),
-            kinds=column + int(kind),
+            kinds=column + (kinds[:, None] if isinstance(kinds, Tensor) else int(kinds)),
             local=column,
             position=column,
             segment=growing[:, None].long(),
@@ -105,9 +103,7 @@ def logits_among(model: Gato, states: Tensor, first: int, count: int) -> Tensor:
     return torch.nn.functional.linear(states, rows).float().cpu()
 
 
-def choose(
-    model: Gato, states: Tensor, first: int, count: int, temperature: float, generator: torch.Generator | None
-) -> Tensor:
+def choose(model: Gato, states: Tensor, first: int, count: int, temperature: float, uniform: Tensor) -> Tensor:
     """Draws the next token of each lane among `count` ids from `first` on.
 
     Args:
@@ -116,9 +112,15 @@ def choose(
         first: the first id.
         count: how many ids.
         temperature: of the softmax; 0 takes the likeliest.
-        generator: of the randomness, on the CPU.
+        uniform: (B,) numbers in [0, 1), on the CPU: where in the distribution each lane's token lies. So a lane's draws are its
+            own, whatever lanes stand beside it.
 
     Returns:
         (B,) int64 ids, on the CPU.
     """
-    return first + draw(logits_among(model, states, first, count), temperature, generator=generator)
+    logits = logits_among(model, states, first, count)
+    if temperature == 0:
+        return first + logits.argmax(dim=-1)
+    shares = (logits / temperature).softmax(dim=-1).double().cumsum(dim=-1)
+    place = torch.searchsorted(shares, uniform.double()[:, None] * shares[:, -1:], right=True)[:, 0]
+    return first + place.clamp(max=count - 1)

@@ -5,7 +5,7 @@ full, its older half is dropped and the rest is computed anew at its new place: 
 training could have shown.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,7 +18,6 @@ from gato_lightning.model import Gato
 from gato_lightning.segments import Segments
 from gato_lightning.sequence import Slots, gather, slots_of
 from gato_lightning.tasks import ControlTask
-from gato_lightning.vocabulary import Kind
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class ActingSettings:
     """How the agent acts.
 
     Args:
-        prompt: the beginning (`start`) or the `end` of a demonstration, or `none` (Gato, section 2.4: its first tokens).
+        prompt: the beginning (`start`) of a successful demonstration (Gato, section 2.4), its `end` (the goal), or `none`.
         prompt_length: most slots of it, in whole timesteps, though at least one timestep; None: half the context.
         temperature: of sampling; 0 takes the likeliest action token. Unstated in the paper.
     """
@@ -37,65 +36,106 @@ class ActingSettings:
 
 
 class Policy:
-    """Acts in several episodes of one task at once.
+    """Acts in several episodes at once, each of any task.
 
     Args:
         model: in evaluation mode.
-        task: what to act in.
-        lanes: episodes at once.
+        lanes: most episodes at once, B.
         settings: how to act.
-        seed: of prompts and sampling.
+        seed: of prompts and sampling, with the seed of each episode.
     """
 
-    def __init__(self, model: Gato, task: ControlTask, lanes: int, settings: ActingSettings, seed: int) -> None:
-        self._model, self._task, self._settings = model, task, settings
+    def __init__(self, model: Gato, lanes: int, settings: ActingSettings, seed: int) -> None:
+        self._model, self._settings, self._seed = model, settings, seed
         self._lanes = Lanes(model, lanes)
-        self._seed = seed
-        self._generator = torch.Generator().manual_seed(seed)
+        self._tasks: dict[int, ControlTask] = {}
+        self._rng = [np.random.default_rng() for _ in range(lanes)]
         self._prompt_length = np.zeros(lanes, np.int64)
         # Of each lane: its last timesteps (observation and action), and what it has yet to be shown.
         self._history: list[list[list[Slots]]] = [[] for _ in range(lanes)]
         self._pending: list[list[Slots]] = [[] for _ in range(lanes)]
-        self._kinds = task.tokenizer.action_kinds
 
-    def reset(self, lane: int, seed: int) -> None:
-        """Begins an episode in a lane, with a demonstration drawn by the seed."""
-        prompt = self._draw_prompt(np.random.default_rng((self._seed, seed)))
+    def reset(self, lane: int, task: ControlTask, seed: int) -> None:
+        """Begins an episode of a task in a lane, with a demonstration drawn by the seed."""
+        self._tasks[lane] = task
+        self._rng[lane] = np.random.default_rng((self._seed, seed))
+        prompt = self._draw_prompt(task, self._rng[lane])
         self._history[lane] = []
         self._pending[lane] = prompt
         self._prompt_length[lane] = _num_slots(prompt)
         self._lanes.length[lane] = 0
 
     @torch.no_grad()
-    def act(self, observations: Sequence[Any]) -> list[Any]:
-        """The action of every lane.
+    def act(self, observations: Mapping[int, Any]) -> dict[int, Any]:
+        """Acts in some lanes, all in one pass; the others stay as they are.
 
         Args:
-            observations: one value of the observation space a lane.
+            observations: by lane, a value of the observation space of the lane's task.
 
         Returns:
-            One value of the action space a lane.
+            By lane, a value of the action space of the lane's task.
         """
-        tokenizer = self._task.tokenizer
-        steps = slots_of(tokenizer.encode_observations(stack(tokenizer.observation_space, observations), len(observations)))
-        for lane, step in enumerate(steps):
-            self._make_room(lane, len(step.ids) + len(self._kinds))
-        states = self._lanes.extend([[*pending, step] for pending, step in zip(self._pending, steps, strict=True)])
-        drawn: list[torch.Tensor] = []
-        for slot, (first, count) in enumerate(tokenizer.action_ids.tolist()):
+        steps: dict[int, Slots] = {}
+        for task, lanes in self._by_task(observations):
+            columns = stack(task.tokenizer.observation_space, [observations[lane] for lane in lanes])
+            steps |= zip(lanes, slots_of(task.tokenizer.encode_observations(columns, len(lanes))), strict=True)
+        for lane, step in steps.items():
+            self._make_room(lane, len(step.ids) + len(self._tasks[lane].tokenizer.action_kinds))
+        none: list[Slots] = []
+        chunks = [[*pending, steps[lane]] if lane in steps else none for lane, pending in enumerate(self._pending)]
+        ids = self._draw_actions(list(steps), self._lanes.extend(chunks))  # (B, A)
+        actions: dict[int, Any] = {}
+        for task, lanes in self._by_task(observations):
+            kinds = task.tokenizer.action_kinds
+            drawn = ids[lanes, : len(kinds)]
+            actions |= zip(lanes, task.tokenizer.decode_actions(drawn), strict=True)
+            for lane, row in zip(lanes, drawn, strict=True):
+                self._history[lane].append([steps[lane], Slots.of_tokens(row, kinds)])
+                # The last action token has been drawn but not yet seen.
+                self._pending[lane] = [Slots.of_tokens(row[-1:], kinds[-1])]
+        return actions
+
+    def _by_task(self, lanes: Iterable[int]) -> list[tuple[ControlTask, list[int]]]:
+        """The lanes of each task."""
+        groups: dict[str, list[int]] = {}
+        for lane in lanes:
+            groups.setdefault(self._tasks[lane].name, []).append(lane)
+        return [(self._tasks[group[0]], group) for group in groups.values()]
+
+    def _draw_actions(self, lanes: list[int], states: torch.Tensor) -> np.ndarray:
+        """Action tokens, drawn one after another in all lanes at once, where actions are long enough.
+
+        Args:
+            lanes: those that act.
+            states: (B, D) of their observations' separators.
+
+        Returns:
+            (B, A) int64 ids, A the tokens of the longest action; 0 where there is none.
+        """
+        tokenizers = {lane: self._tasks[lane].tokenizer for lane in lanes}
+        longest = max(len(tokenizer.action_kinds) for tokenizer in tokenizers.values())
+        ranges = np.zeros((len(states), longest, 2), np.int64)  # first id and number of ids
+        kinds = torch.zeros(len(states), longest, dtype=torch.int64)
+        uniform = np.zeros((len(states), longest))
+        for lane, tokenizer in tokenizers.items():
+            count = len(tokenizer.action_kinds)
+            ranges[lane, :count], kinds[lane, :count] = tokenizer.action_ids, torch.tensor(tokenizer.action_kinds)
+            uniform[lane, :count] = self._rng[lane].random(count)
+        drawn = torch.zeros(len(states), longest, dtype=torch.int64)
+        for slot in range(longest):
             if slot:
-                states = self._lanes.append(drawn[-1], Kind(self._kinds[slot - 1]))
-            drawn.append(choose(self._model, states, first, count, self._settings.temperature, self._generator))
-        ids = torch.stack(drawn, dim=1).numpy()  # (B, A)
-        for lane, step in enumerate(steps):
-            self._history[lane].append([step, Slots.of_tokens(ids[lane], self._kinds)])
-            # The last action token has been drawn but not yet seen.
-            self._pending[lane] = [Slots.of_tokens(ids[lane, -1:], self._kinds[-1])]
-        return tokenizer.decode_actions(ids)
+                growing = torch.from_numpy(ranges[:, slot, 1] > 0)
+                states = self._lanes.append(drawn[:, slot - 1], kinds[:, slot - 1], growing)
+            for first, count in sorted(set(map(tuple, ranges[:, slot].tolist()))):
+                alike = (ranges[:, slot] == (first, count)).all(axis=1).nonzero()[0]
+                if count:
+                    place = torch.from_numpy(uniform[alike, slot])
+                    drawn[alike, slot] = choose(self._model, states[alike], first, count, self._settings.temperature, place)
+        return drawn.numpy()
 
     def _make_room(self, lane: int, needed: int) -> None:
         """Drops timesteps of a full window, and has the rest computed anew behind the prompt."""
-        history, most = self._history[lane], self._task.timesteps
+        history, most = self._history[lane], self._tasks[lane].timesteps
         room = self._model.config.context_length - needed
         full = self._lanes.length[lane] + _num_slots(self._pending[lane]) > room
         if not history or not (full or (most is not None and len(history) >= most)):
@@ -107,11 +147,11 @@ class Policy:
         self._pending[lane] = [part for step in self._history[lane] for part in step]
         self._lanes.length[lane] = self._prompt_length[lane]
 
-    def _draw_prompt(self, rng: np.random.Generator) -> list[Slots]:
+    def _draw_prompt(self, task: ControlTask, rng: np.random.Generator) -> list[Slots]:
         if self._settings.prompt == "none":
             return []
-        store, context = self._task.demonstrations, self._model.config.context_length
-        episode = int(rng.integers(store.num_episodes))
+        store, context = task.demonstrations, self._model.config.context_length
+        episode = int(rng.choice(task.successful))
         first, end = (int(i) for i in store.first_timestep[episode : episode + 2])
         slot = np.asarray(store.first_slot[first : end + 1])
         length = self._settings.prompt_length or context // 2

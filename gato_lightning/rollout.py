@@ -82,19 +82,19 @@ def rollout(
     """
     result = TaskScore(task.name, task.domain, task.expert.mean, task.random.mean)
     waiting = list(seeds)
-    policy = Policy(model, task, len(envs), settings, seed=waiting[0] if waiting else 0)
+    policy = Policy(model, len(envs), settings, seed=waiting[0] if waiting else 0)
     lanes = [_Lane(env) for env in envs]
     for index, lane in enumerate(lanes):
-        _begin(lane, index, waiting, policy)
+        _begin(lane, index, task, waiting, policy)
     while any(lane.active for lane in lanes):
-        # Lanes without an episode go along with their last observation: the batch keeps its shape.
-        actions = policy.act([lane.observation for lane in lanes])
-        for index, (lane, action) in enumerate(zip(lanes, actions, strict=True)):
-            if lane.active and lane.step(action):
+        actions = policy.act({index: lane.observation for index, lane in enumerate(lanes) if lane.active})
+        for index, action in actions.items():
+            lane = lanes[index]
+            if lane.step(action):
                 result.seeds.append(lane.seed)
                 result.returns.append(lane.total)
                 result.lengths.append(lane.length)
-                _begin(lane, index, waiting, policy)
+                _begin(lane, index, task, waiting, policy)
     return result
 
 
@@ -117,12 +117,12 @@ class _Lane:
         return bool(terminated or truncated)
 
 
-def _begin(lane: _Lane, index: int, waiting: list[int], policy: Policy) -> None:
+def _begin(lane: _Lane, index: int, task: ControlTask, waiting: list[int], policy: Policy) -> None:
     """Begins the next waiting episode in a lane, or leaves it idle."""
     lane.active = bool(waiting)
     if waiting:
         lane.begin(waiting.pop(0))
-        policy.reset(index, lane.seed)
+        policy.reset(index, task, lane.seed)
 
 
 def evaluate_tasks(

@@ -2,12 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import gymnasium
+import numpy as np
 
 from gato_lightning.store import EpisodeStore
 from gato_lightning.timestep import TimestepTokenizer
+
+SUCCESS = 0.8  # Gato, section 3.1: demonstrations of at least 80% of the expert's return
 
 # First seeds of episodes, far apart, so that no episode is used for two purposes.
 DEMONSTRATION_SEED = 0
@@ -53,6 +57,13 @@ class ControlTask:
     timesteps: int | None
     expert: Reference
     random: Reference
+
+    @cached_property
+    def successful(self) -> np.ndarray:
+        """(n,) int64 demonstrations with at least 80% of the expert's normalised score; where none has it, the best one."""
+        returns, random = np.asarray(self.demonstrations.returns), self.random.mean
+        good = np.flatnonzero(returns >= random + SUCCESS * (self.expert.mean - random))
+        return good if len(good) else np.array([returns.argmax()])
 
 
 @dataclass(frozen=True)

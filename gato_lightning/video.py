@@ -56,12 +56,12 @@ def record_gif(model: Gato, task: ControlTask, seed: int, settings: ActingSettin
     """
     env = task.make_env(render_mode="rgb_array")
     try:
-        policy = Policy(model, task, 1, settings, seed)
+        policy = Policy(model, 1, settings, seed)
         observation, _ = env.reset(seed=seed)
-        policy.reset(0, seed)
+        policy.reset(0, task, seed)
         frames, done = [np.asarray(env.render())], False
         while not done and len(frames) < MAX_FRAMES:
-            observation, _, terminated, truncated, _ = env.step(policy.act([observation])[0])
+            observation, _, terminated, truncated, _ = env.step(policy.act({0: observation})[0])
             done = terminated or truncated
             frames.append(np.asarray(env.render()))
     finally:

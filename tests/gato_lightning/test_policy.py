@@ -6,12 +6,14 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
+from gymnasium import spaces
 
 from gato_lightning.decoding import choose
 from gato_lightning.episode import stack
 from gato_lightning.policy import ActingSettings, Policy
 from gato_lightning.sequence import collate, slots_of
 from gato_lightning.tasks import ControlTask, Reference
+from gato_lightning.timestep import TimestepTokenizer
 from gato_lightning.vocabulary import Vocabulary
 
 GREEDY = ActingSettings(prompt="start", prompt_length=20, temperature=0.0)
@@ -43,20 +45,20 @@ def recomputed(model, task, prompt, history, observation) -> list[int]:
         batch = collate([context + action], length, Vocabulary())
         # All of it is one segment, counted through.
         batch = dataclasses.replace(batch, position=torch.arange(length)[None], segment=torch.ones(1, length, dtype=torch.long))
-        drawn.append(int(choose(model, model(batch)[:, -1], first, count, 0.0, None)))
+        drawn.append(int(choose(model, model(batch)[:, -1], first, count, 0.0, torch.zeros(1))))
     return drawn
 
 
 @pytest.mark.parametrize("timesteps", [1, 2, 3, None])
 def test_cached_actions_equal_recomputed_ones_while_the_window_slides(tiny_model, task, timesteps):
     task = dataclasses.replace(task, timesteps=timesteps)
-    policy = Policy(tiny_model, task, 2, GREEDY, seed=0)
+    policy = Policy(tiny_model, 2, GREEDY, seed=0)
     for lane in range(2):
-        policy.reset(lane, seed=lane)
+        policy.reset(lane, task, seed=lane)
     prompts = [list(pending) for pending in policy._pending]
     assert all(sum(len(part.ids) for part in prompt) in (10, 20) for prompt in prompts)
     for now in observations(task, 2, 14):
-        actions = policy.act(now)
+        actions = policy.act(dict(enumerate(now)))
         for lane in range(2):
             done = policy._history[lane][:-1]  # the window as it was when the action was drawn
             expected = recomputed(tiny_model, task, prompts[lane], done, now[lane])
@@ -68,39 +70,59 @@ def test_cached_actions_equal_recomputed_ones_while_the_window_slides(tiny_model
 
 def test_lanes_do_not_touch_each_other(tiny_model, task):
     settings = dataclasses.replace(GREEDY, prompt_length=10)
-    together, alone = Policy(tiny_model, task, 4, settings, 0), Policy(tiny_model, task, 1, settings, 0)
+    together, alone = Policy(tiny_model, 4, settings, 0), Policy(tiny_model, 1, settings, 0)
     for lane in range(4):
-        together.reset(lane, seed=lane)
-    alone.reset(0, seed=2)
+        together.reset(lane, task, seed=lane)
+    alone.reset(0, task, seed=2)
     for now in observations(task, 4, 6):
-        np.testing.assert_array_equal(together.act(now)[2], alone.act([now[2]])[0])
+        np.testing.assert_array_equal(together.act(dict(enumerate(now)))[2], alone.act({0: now[2]})[0])
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_lanes_of_different_tasks_share_a_cache(tiny_model, task, text, temperature):
+    arm = TimestepTokenizer(spaces.Box(-1, 1, (5,)), spaces.Box(-1, 1, (4,)), Vocabulary(), text)
+    switch = TimestepTokenizer(spaces.Discrete(9), spaces.Discrete(3), Vocabulary(), text)
+    tasks = [task, *(dataclasses.replace(task, name=str(one), tokenizer=one) for one in (arm, switch, arm, switch))]
+    settings = dataclasses.replace(GREEDY, prompt="none", temperature=temperature)
+    together = Policy(tiny_model, 5, settings, 0)
+    alone = [Policy(tiny_model, 1, settings, 0) for _ in tasks]
+    for lane, one in enumerate(tasks):
+        together.reset(lane, one, seed=lane)
+        alone[lane].reset(0, one, seed=lane)
+        one.tokenizer.observation_space.seed(lane)
+    for step in range(6):
+        # Not every lane acts in every step.
+        now = {lane: one.tokenizer.observation_space.sample() for lane, one in enumerate(tasks) if (lane + step) % 3}
+        for lane, action in together.act(now).items():
+            np.testing.assert_array_equal(action, alone[lane].act({0: now[lane]})[0])
 
 
 def test_a_reset_lane_forgets(tiny_model, task):
-    used, fresh = Policy(tiny_model, task, 1, GREEDY, 0), Policy(tiny_model, task, 1, GREEDY, 0)
-    used.reset(0, seed=5)
+    used, fresh = Policy(tiny_model, 1, GREEDY, 0), Policy(tiny_model, 1, GREEDY, 0)
+    used.reset(0, task, seed=5)
     for now in observations(task, 1, 3):
-        used.act(now)
-    used.reset(0, seed=1)
-    fresh.reset(0, seed=1)
+        used.act({0: now[0]})
+    used.reset(0, task, seed=1)
+    fresh.reset(0, task, seed=1)
     for now in observations(task, 1, 3):
-        np.testing.assert_array_equal(used.act(now)[0], fresh.act(now)[0])
+        np.testing.assert_array_equal(used.act({0: now[0]})[0], fresh.act({0: now[0]})[0])
 
 
 def test_only_ids_of_the_action_space_are_drawn(tiny_model, task):
-    policy = Policy(tiny_model, task, 8, dataclasses.replace(GREEDY, temperature=5.0), 0)
+    policy = Policy(tiny_model, 8, dataclasses.replace(GREEDY, temperature=5.0), 0)
     for lane in range(8):
-        policy.reset(lane, seed=lane)
+        policy.reset(lane, task, seed=lane)
     for now in observations(task, 8, 4):
-        assert all(task.tokenizer.action_space.contains(np.asarray(action, np.int64)) for action in policy.act(now))
+        actions = policy.act(dict(enumerate(now)))
+        assert all(task.tokenizer.action_space.contains(np.asarray(action, np.int64)) for action in actions.values())
 
 
 @pytest.mark.parametrize("prompt", ["start", "end", "none"])
 def test_prompts_are_whole_timesteps_of_a_demonstration(tiny_model, task, prompt):
-    policy = Policy(tiny_model, task, 1, ActingSettings(prompt, prompt_length=30), 0)
+    policy = Policy(tiny_model, 1, ActingSettings(prompt, prompt_length=30), 0)
     store = task.demonstrations
     for seed in range(12):
-        policy.reset(0, seed)
+        policy.reset(0, task, seed)
         if prompt == "none":
             assert policy._pending[0] == []
             continue
@@ -114,10 +136,24 @@ def test_prompts_are_whole_timesteps_of_a_demonstration(tiny_model, task, prompt
         assert end - step <= 3
 
 
+def test_prompts_come_from_successful_demonstrations(tiny_model, task):
+    # The store's returns are 0, 1, 18 and 9; the first number of an observation is the episode's index / 10.
+    task = dataclasses.replace(task, expert=Reference(18.0, 2), random=Reference(0.0, 2))
+    assert task.successful.tolist() == [2]
+    best_of_poor = dataclasses.replace(task, expert=Reference(1000.0, 2))
+    assert best_of_poor.successful.tolist() == [2]
+    policy = Policy(tiny_model, 1, ActingSettings("start", prompt_length=10), 0)
+    first = int(task.demonstrations.first_slot[task.demonstrations.first_timestep[2]])
+    for seed in range(5):
+        policy.reset(0, task, seed)
+        [slots] = policy._pending[0]
+        np.testing.assert_array_equal(slots.ids, task.demonstrations.ids[first : first + len(slots.ids)])
+
+
 def test_temperature_draws_by_the_softmax(tiny_model):
     states = torch.randn(1, 32).expand(4000, 32)
     generator = torch.Generator().manual_seed(0)
-    ids = choose(tiny_model, states, 10, 3, 1.0, generator)
+    ids = choose(tiny_model, states, 10, 3, 1.0, torch.rand(4000, generator=generator))
     share = torch.bincount(ids - 10, minlength=3) / 4000
     expected = tiny_model.logits(states[0])[10:13].softmax(-1)
     torch.testing.assert_close(share, expected, atol=0.03, rtol=0)
