@@ -36,7 +36,7 @@ def palette_with_transparency() -> bytes:
 
 GREY = np.asarray(RGB.convert("L"))[:, :, None].repeat(3, 2)
 BEHIND = np.where(np.arange(32)[:, None, None] < 16, QUARTERS, 0).astype(np.uint8)  # the lower half shows the background
-SIXTEEN = Image.fromarray((np.asarray(RGB.convert("L")).astype(np.uint16) * 257))
+SIXTEEN = Image.fromarray(np.asarray(RGB.convert("L")).astype(np.uint16) * 257)
 
 KINDS = {
     "rgb": (encoded(RGB), QUARTERS),
@@ -146,7 +146,10 @@ def test_files_that_are_missing_or_of_no_known_range_are_named(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [({"height": 15}, "images.height is 15; expected 16 or more"), ({"background": "nocolour"}, "images.background is 'nocolour'")],
+    [
+        ({"height": 15}, "images.height is 15; expected 16 or more"),
+        ({"background": "nocolour"}, "images.background is 'nocolour'"),
+    ],
 )
 def test_wrong_settings_are_named(settings: dict, message: str):
     with pytest.raises(UserError, match=message):
