@@ -91,6 +91,10 @@ _METAWORLD = """
 """.split()  # noqa: SIM905  (a list would take a line for each)
 _LONG_METAWORLD = {"push-back": 500}  # steps; the others are done in 250
 
+_DM_CONTROL = """
+    cartpole-balance cartpole-balance_sparse pendulum-swingup point_mass-easy reacher-easy reacher-hard
+""".split()  # noqa: SIM905  (a list would take a line for each)
+
 
 def _babyai(level: str) -> Task:
     env_id = f"BabyAI-{level}" if "-v" in level else f"BabyAI-{level}-v0"
@@ -111,6 +115,15 @@ def _classic(name: str, env_id: str) -> Task:
 
 def _toy(name: str, env_id: str) -> Task:
     return Task(name, "classic", "toy-text", "datamodules.toy_text.ToyTextDataModule", {"env_id": env_id})
+
+
+def _mujoco(name: str, env_id: str) -> Task:
+    return Task(f"mujoco-{name}", "mujoco", "mujoco", "datamodules.mujoco.MujocoDataModule", {"env_id": env_id})
+
+
+def _dm_control(name: str) -> Task:
+    where = "datamodules.dm_control.DmControlDataModule"
+    return Task(f"dm-control-{name.replace('_', '-')}", "dm_control", "dm_control", where, {"env_id": f"dm_control/{name}-v0"})
 
 
 def _lander(name: str, **env_kwargs: Any) -> Task:
@@ -134,5 +147,12 @@ SUITES: dict[str, tuple[Task, ...]] = {
         _toy("frozenlake-8x8", "FrozenLake8x8-v1"),
         _toy("cliffwalking", "CliffWalking-v1"),
     ),
+    "mujoco": (
+        _mujoco("inverted-pendulum", "InvertedPendulum-v5"),
+        _mujoco("inverted-double-pendulum", "InvertedDoublePendulum-v5"),
+        _mujoco("reacher", "Reacher-v5"),
+        _mujoco("pusher", "Pusher-v5"),
+    ),
+    "dm_control": tuple(map(_dm_control, _DM_CONTROL)),
 }
 TASKS: dict[str, Task] = {task.name: task for tasks in SUITES.values() for task in tasks}

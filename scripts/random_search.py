@@ -1,0 +1,218 @@
+"""Augmented random search, for linear experts.
+
+ARS V2-t (Mania et al. 2018, algorithm 2): random directions in the space of policies are tried forwards and backwards, and the
+policy moves along the best of them. Features are normalised by the mean and deviation of all that were seen.
+"""
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+from rich.progress import Progress
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from datamodules.linear_policy import LinearPolicy
+from gato_lightning.tasks import REFERENCE_SEED
+from scripts.expert_recipes import Recipe, literature
+
+TRAINING_SEED = 500_000_000  # first seeds of episodes, beside those of gato_lightning/tasks.py
+SELECTION_SEED = 600_000_000
+SELECTION_EPISODES = 4
+SCORE_EPISODES = 10
+
+
+@dataclass
+class Search:
+    """The state of a search: all that a checkpoint holds.
+
+    Args:
+        policy: (A, F + 1), the last column is the bias; it acts on normalised features.
+        mean: (F,) of the features seen.
+        square: (F,) sum of squared distances from the mean.
+        best: (A, F + 1) of the best policy, acting on features as they are.
+        numbers: counts and scores.
+        rng: of directions and episodes.
+    """
+
+    policy: np.ndarray
+    mean: np.ndarray
+    square: np.ndarray
+    best: np.ndarray
+    rng: np.random.Generator
+    numbers: dict[str, float] = field(
+        default_factory=lambda: {"timesteps": 0, "iterations": 0, "seen": 0, "best_return": -np.inf}
+    )
+
+    def save(self, path: Path) -> None:
+        """Writes a checkpoint in one piece."""
+        arrays = {"policy": self.policy, "mean": self.mean, "square": self.square, "best": self.best}
+        metadata = {"numbers": json.dumps(self.numbers), "rng": json.dumps(self.rng.bit_generator.state)}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        save_file(arrays, partial, metadata)
+        os.replace(partial, path)
+
+    @classmethod
+    def load(cls, path: Path) -> "Search":
+        """Reads a checkpoint."""
+        with safe_open(path, "numpy") as file:
+            rng = np.random.default_rng()
+            rng.bit_generator.state = json.loads(file.metadata()["rng"])
+            arrays = {key: file.get_tensor(key).copy() for key in file.keys()}  # noqa: SIM118, it is no dict
+            return cls(rng=rng, numbers=json.loads(file.metadata()["numbers"]), **arrays)
+
+
+class Trainer:
+    """Augmented random search for one expert.
+
+    Args:
+        name: key of its recipe.
+        recipe: how to train it.
+        checkpoint: where the search is kept.
+        seed: of directions and episodes.
+    """
+
+    def __init__(self, name: str, recipe: Recipe, checkpoint: Path, seed: int) -> None:
+        self.name, self.recipe, self.checkpoint, self.seed = name, recipe, checkpoint, seed
+        self.env = make_env(name)
+        self.space = self.env.action_space
+        self.search = Search.load(checkpoint) if checkpoint.exists() else self._begin()
+
+    def _begin(self) -> Search:
+        first, _ = self.env.reset(seed=TRAINING_SEED)
+        size = len(
+            LinearPolicy(np.zeros(0), np.zeros(0), self.recipe.features, self.recipe.settings).actor(self.space).see(first)
+        )
+        start = self.recipe.start if self.recipe.start is not None else np.zeros((*self.space.shape, size + 1))
+        rng = np.random.default_rng(self.seed)
+        return Search(start.astype(float), np.zeros(size), np.zeros(size), start.astype(float), rng)
+
+    def iterate(self) -> None:
+        """Tries directions and moves along the best of them."""
+        search, recipe = self.search, self.recipe
+        # A recipe that gives a controller to start from fixes its form: gains are changed in proportion, zeros stay.
+        scale = np.abs(recipe.start) if recipe.start is not None else 1.0
+        directions = search.rng.standard_normal((recipe.directions, *search.policy.shape)) * scale
+        seeds = TRAINING_SEED + search.rng.integers(10_000_000, size=recipe.directions)
+        returns = np.array(
+            [
+                [self._training_return(search.policy + sign * recipe.noise * delta, seed) for sign in (1, -1)]
+                for delta, seed in zip(directions, seeds.tolist(), strict=True)
+            ]
+        )  # (directions, 2)
+        top = np.argsort(-returns.max(axis=1))[: recipe.top]
+        deviation = returns[top].std() + 1e-8
+        differences = returns[top, 0] - returns[top, 1]
+        search.policy = search.policy + recipe.step_size / (recipe.top * deviation) * np.tensordot(
+            differences, directions[top], 1
+        )
+        search.numbers["iterations"] += 1
+
+    def select(self) -> float:
+        """Measures the present policy and keeps it if it is the best so far; returns its mean return."""
+        policy = self._plain(self.search.policy)
+        value = float(np.mean(self._returns(policy, SELECTION_SEED, SELECTION_EPISODES)))
+        if value > self.search.numbers["best_return"]:
+            self.search.best = np.column_stack([policy.weight, policy.bias])
+            self.search.numbers["best_return"] = value
+        return value
+
+    def run(self, progress: Progress) -> None:
+        """Searches until the recipe's timesteps are used up."""
+        bar = progress.add_task(self.name, total=self.recipe.timesteps, completed=self.search.numbers["timesteps"])
+        if not self.checkpoint.exists():
+            self.select()  # a controller to start from may be good enough, and is not to be lost
+        while not self.done():
+            self.iterate()
+            numbers = self.search.numbers
+            if numbers["iterations"] % self.recipe.select_every == 0 or self.done():
+                value = self.select()
+                used, best = int(numbers["timesteps"]), numbers["best_return"]
+                progress.console.print(f"{self.name}: {used} timesteps, return {value:.1f}, best {best:.1f}")
+            self.search.save(self.checkpoint)
+            progress.update(bar, completed=numbers["timesteps"])
+        self.search.save(self.checkpoint)
+
+    def done(self) -> bool:
+        """Whether the timesteps are used up, or the policy is as good as the recipe hopes for."""
+        numbers = self.search.numbers
+        return numbers["timesteps"] >= self.recipe.timesteps or numbers["best_return"] >= self.recipe.enough
+
+    def expert(self) -> LinearPolicy:
+        """The best policy, measured on episodes that no choice was made by."""
+        weight, bias = self.search.best[:, :-1].copy(), self.search.best[:, -1].copy()
+        policy = LinearPolicy(weight, bias, self.recipe.features, self.recipe.settings)
+        returns = self._returns(policy, REFERENCE_SEED, SCORE_EPISODES)
+        about = {
+            "environment": self.name,
+            "seed": self.seed,
+            "recipe": self.recipe.summary(),
+            "timesteps": int(self.search.numbers["timesteps"]),
+            "return_mean": round(float(np.mean(returns)), 2),
+            "return_std": round(float(np.std(returns)), 2),
+            "random_return_mean": round(float(np.mean(self._random_returns())), 2),
+            "episodes": SCORE_EPISODES,
+            "literature": literature(self.name),
+            "made_with": {"gymnasium": gymnasium.__version__, "numpy": np.__version__},
+        }
+        return LinearPolicy(weight, bias, self.recipe.features, self.recipe.settings, about)
+
+    def _plain(self, policy: np.ndarray) -> LinearPolicy:
+        """The policy as one that acts on features as they are."""
+        weight, bias = policy[:, :-1], policy[:, -1]
+        if self.recipe.start is None and self.search.numbers["seen"] > 1:
+            deviation = np.sqrt(self.search.square / (self.search.numbers["seen"] - 1))
+            weight = weight / np.where(deviation < 1e-6, np.inf, deviation)  # a feature that never changes says nothing
+            bias = bias - weight @ self.search.mean
+        return LinearPolicy(weight, bias, self.recipe.features, self.recipe.settings)
+
+    def _training_return(self, policy: np.ndarray, seed: int) -> float:
+        total, seen = self._episode(self._plain(policy), seed, self.recipe.horizon)
+        self.search.numbers["timesteps"] += len(seen)
+        self._normalise(np.array(seen))
+        return total - self.recipe.alive_bonus * len(seen)
+
+    def _normalise(self, seen: np.ndarray) -> None:
+        """Adds features (T, F) to their mean and deviation (Chan et al. 1983)."""
+        search, before = self.search, self.search.numbers["seen"]
+        after = before + len(seen)
+        distance = seen.mean(axis=0) - search.mean
+        search.square = search.square + seen.var(axis=0) * len(seen) + distance**2 * before * len(seen) / after
+        search.mean = search.mean + distance * len(seen) / after
+        search.numbers["seen"] = after
+
+    def _returns(self, policy: LinearPolicy, first_seed: int, episodes: int) -> list[float]:
+        return [self._episode(policy, seed)[0] for seed in range(first_seed, first_seed + episodes)]
+
+    def _episode(self, policy: LinearPolicy, seed: int, horizon: int | None = None) -> tuple[float, list[np.ndarray]]:
+        """The return and the features seen."""
+        observation, _ = self.env.reset(seed=seed)
+        actor, total, seen, done = policy.actor(self.space), 0.0, [], False
+        while not done:
+            features = actor.see(observation)
+            seen.append(features)
+            observation, reward, terminated, truncated, _ = self.env.step(actor.act(features))
+            total += float(reward)
+            done = terminated or truncated or len(seen) == horizon
+        return total, seen
+
+    def _random_returns(self) -> list[float]:
+        returns = []
+        for seed in range(REFERENCE_SEED, REFERENCE_SEED + SCORE_EPISODES):
+            self.env.reset(seed=seed)
+            self.space.seed(seed)
+            total, done = 0.0, False
+            while not done:
+                _, reward, terminated, truncated, _ = self.env.step(self.space.sample())
+                total, done = total + float(reward), terminated or truncated
+            returns.append(total)
+        return returns
+
+
+def make_env(name: str) -> gymnasium.Env:
+    """The environment by Gymnasium's name; shimmy brings those of dm_control."""
+    return gymnasium.make(f"shimmy:{name}" if name.startswith("dm_control/") else name, disable_env_checker=True)
