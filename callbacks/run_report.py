@@ -69,7 +69,7 @@ class RunReport(Callback):
 
 def mixture_table(rows: list[dict[str, Any]]) -> Table:
     """What the run will see, for the terminal."""
-    table = Table(title="mixture", caption="weight: share of sequences; share of slots: as counted in a sample")
+    table = Table(title="mixture", caption="weight: share of the sequences; epochs: of the tokens, in this run")
     for column in rows[0]:
         table.add_column(column, justify="left" if column in ("task", "domain") else "right")
     for row in rows:

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from datamodules.base import Split, TaskDataModule
 from datamodules.collect import prepare
+from datamodules.weights import shares
 from gato_lightning.batch import TokenBatch
 from gato_lightning.errors import UserError, unknown
 from gato_lightning.segments import PromptSettings
@@ -27,7 +28,7 @@ class TaskSpec:
 
     Args:
         datamodule: what the task's episodes are.
-        weight: relative; the share of the sequences that the task opens.
+        weight: relative; the share of the sequences that the task opens, within its domain where that has a weight of its own.
     """
 
     datamodule: TaskDataModule
@@ -86,6 +87,7 @@ class MixtureDataModule(LightningDataModule):
         loader_workers: processes that make batches while the model trains; 0: none.
         val_sequences: sequences of the validation loss, of all tasks alike.
         seed: with its index, all that a sequence depends on.
+        domain_weights: by domain, what the weights of its tasks sum to; a domain that is not named keeps them as they are.
     """
 
     def __init__(
@@ -101,15 +103,12 @@ class MixtureDataModule(LightningDataModule):
         loader_workers: int = 0,
         val_sequences: int = 128,
         seed: int = 0,
+        domain_weights: dict[str, float] | None = None,
     ) -> None:
         super().__init__()
-        if not tasks:
-            raise UserError("data.tasks: empty, expected at least one task")
-        for name, spec in tasks.items():
-            if not (np.isfinite(spec.weight) and spec.weight >= 0):
-                raise UserError(f"data.tasks.{name}.weight: {spec.weight}, expected a number of at least 0")
-        if sum(spec.weight for spec in tasks.values()) == 0:
-            raise UserError("data.tasks: all weights are 0")
+        weights = {name: spec.weight for name, spec in tasks.items()}
+        domains = {name: spec.datamodule.domain for name, spec in tasks.items()}
+        self.shares = shares(weights, domains, domain_weights or {})
         self.tasks, self.batch_size, self.context_length = tasks, batch_size, context_length
         self.vocabulary, self.prompts = vocabulary or Vocabulary(), prompts or PromptSettings()
         self.workers = workers or os.cpu_count() or 1
@@ -148,38 +147,47 @@ class MixtureDataModule(LightningDataModule):
     def packer(self, split: Split) -> SequencePacker:
         """Makes sequences of a split; validation gives all tasks the same weight."""
         samplers = [spec.datamodule.sampler(split, self.prompts) for spec in self.tasks.values()]
-        weights = [spec.weight if split == "train" else 1.0 for spec in self.tasks.values()]
-        return SequencePacker(samplers, np.array(weights, np.float64), self.context_length, self.seed)
+        weights = self.shares if split == "train" else np.ones(len(self.tasks))
+        return SequencePacker(samplers, weights, self.context_length, self.seed)
 
     def mixture_table(self, sequences: int = 256) -> list[dict[str, float | str]]:
-        """What the run will see, task by task, as counted in `sequences` sequences.
+        """What the run will see, task by task.
+
+        Args:
+            sequences: so many are made to count how full they are.
 
         Returns:
-            A row a task: name, domain, weight, episodes, timesteps, tokens, share of slots; and a last row `(padding)`.
+            A row a task, with name, domain, weight (its share of the sequences), episodes, timesteps and tokens stored, and
+            epochs: how often the run will see each token on average, prompts included. A last row `(padding)` has its share of
+            the slots as weight.
         """
         packer = self.packer("train")
-        slots = np.zeros(len(self.tasks))
-        for index in range(sequences):
-            for part in packer(index):
-                slots[part.task[0]] += len(part.ids)
-        total = sequences * self.context_length
-        weights = np.array([spec.weight for spec in self.tasks.values()])
+        filled = sum(len(part.ids) for index in range(sequences) for part in packer(index))
+        filled_share = filled / (sequences * self.context_length)
+        seen = self._sequences_of_the_run() * self.context_length * filled_share
         rows: list[dict[str, float | str]] = []
-        for i, (name, spec) in enumerate(self.tasks.items()):
+        for share, (name, spec) in zip(self.shares, self.tasks.items(), strict=True):
             store = spec.datamodule.stores["train"]
             rows.append(
                 {
                     "task": name,
                     "domain": spec.datamodule.domain,
-                    "weight": float(weights[i] / weights.sum()),
+                    "weight": float(share),
                     "episodes": store.num_episodes,
                     "timesteps": store.num_timesteps,
                     "tokens": store.num_slots,
-                    "share of slots": float(slots[i] / total),
+                    "epochs": float(share * seen / store.num_slots),
                 }
             )
-        rows.append({"task": "(padding)", "share of slots": float(1.0 - slots.sum() / total)})
+        rows.append({"task": "(padding)", "weight": 1.0 - filled_share})
         return rows
+
+    def _sequences_of_the_run(self) -> int:
+        """How many sequences all ranks train on in all; 0 without a trainer."""
+        trainer = self.trainer
+        if trainer is None:
+            return 0
+        return trainer.max_steps * trainer.accumulate_grad_batches * trainer.world_size * self.batch_size
 
     def train_dataloader(self) -> DataLoader[list[Slots]]:
         trainer = self.trainer

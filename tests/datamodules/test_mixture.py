@@ -4,10 +4,12 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch import Trainer
 
 from datamodules.classic_control import ClassicControlDataModule
 from datamodules.control import ControlDataModule
 from datamodules.mixture import MixtureDataModule, SequenceDataset, StepSampler, TaskSpec
+from datamodules.toy_text import ToyTextDataModule
 from gato_lightning.errors import UserError
 
 
@@ -73,12 +75,40 @@ def test_loader_workers_change_nothing(data, workers):
     assert torch.equal(ids, expected)
 
 
-def test_mixture_table_counts_what_the_run_sees(data):
-    *rows, padding = data.mixture_table(200)
+def test_mixture_table_says_what_the_run_sees(data):
+    """Epochs times tokens are the slots of the run that are filled; counted here, task by task."""
+    data.trainer = Trainer(max_steps=25, accumulate_grad_batches=2, logger=False, accelerator="cpu", enable_checkpointing=False)
+    *rows, padding = data.mixture_table(400)
+    data.trainer = None
     assert [row["weight"] for row in rows] == [0.25, 0.75]
-    assert rows[0]["share of slots"] == pytest.approx(0.25, abs=0.08)
-    assert padding["share of slots"] < 0.1
-    assert sum(row["share of slots"] for row in [*rows, padding]) == pytest.approx(1.0)
+    assert padding["weight"] < 0.1
+    packer, slots = data.packer("train"), np.zeros(2)
+    for index in range(25 * 2 * data.batch_size):
+        for part in packer(index):
+            slots[part.task[0]] += len(part.ids)
+    tokens = [data.tasks[name].datamodule.stores["train"].num_slots for name in data.tasks]
+    assert [row["tokens"] for row in rows] == tokens
+    np.testing.assert_allclose([row["epochs"] for row in rows], slots / tokens, rtol=0.2)
+
+
+def test_a_domain_has_the_weight_that_is_given(tmp_path):
+    tasks = {name: TaskSpec(cartpole(), weight) for name, weight in {"a": 1.0, "b": 3.0}.items()}
+    lake = ToyTextDataModule("FrozenLake-v1", episodes=3, val_episodes=1, reference_episodes=3)
+    both = mixture(tmp_path, {**tasks, "lake": TaskSpec(lake, 0.5)}, domain_weights={"classic-control": 1.5})
+    np.testing.assert_allclose(both.shares, [1.5 / 4 / 2, 1.5 * 3 / 4 / 2, 0.5 / 2])
+
+
+@pytest.mark.parametrize(
+    ("domain_weights", "message"),
+    [
+        ({"clasic-control": 1.0}, "unknown domain in data.domain_weights 'clasic-control'; did you mean classic-control"),
+        ({"classic-control": -1.0}, "data.domain_weights.classic-control: -1.0"),
+        ({"classic-control": 0.0}, "all weights are 0"),
+    ],
+)
+def test_domain_weights_are_checked(tmp_path, domain_weights, message):
+    with pytest.raises(UserError, match=message):
+        mixture(tmp_path, domain_weights=domain_weights)
 
 
 @pytest.mark.parametrize(
