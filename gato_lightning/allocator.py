@@ -11,8 +11,8 @@ def keep_freed_memory() -> None:
     """Has glibc keep freed memory for the next allocation instead of handing it back to the system.
 
     A training step on a CPU frees and asks for the same tens of megabytes (logits, gradients) again and again; where they come
-    from the system each time, its page faults take a sixth of a small model's step. What the process holds is its peak, less
-    what a GiB exceeds. Other C libraries have no such setting and are left alone.
+    from the system each time, page faults take a good part of a small model's step. Up to a GiB of freed memory is kept. Other
+    C libraries have no such setting and are left alone.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:

@@ -12,6 +12,7 @@ from torch import Tensor
 from gato_lightning.batch import TokenBatch
 from gato_lightning.cache import KeyValueCache
 from gato_lightning.model import Gato
+from gato_lightning.precision import compute_dtype
 from gato_lightning.sequence import Slots, collate
 
 
@@ -26,8 +27,7 @@ class Lanes:
     def __init__(self, model: Gato, count: int) -> None:
         self._model = model
         self._device = model.embedding.table.weight.device
-        dtype = torch.get_autocast_dtype(self._device.type) if torch.is_autocast_enabled(self._device.type) else None
-        dtype = dtype or model.embedding.table.weight.dtype
+        dtype = compute_dtype(model.embedding.table.weight)
         self._cache = KeyValueCache(model.config, count, self._device, dtype)
         self.length = np.zeros(count, np.int64)
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gato_lightning.batch import TokenBatch
 from gato_lightning.model import Gato
+from gato_lightning.precision import compute_dtype
 
 
 class LinearCrossEntropy(torch.autograd.Function):
@@ -23,11 +24,11 @@ class LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, states: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
         """Args: states (N, D), weight (V, D), targets (N,) int64. Returns: (N,) float32 nats."""
-        device = states.device.type
-        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else states.dtype
+        dtype = compute_dtype(states)
         states, weight = states.to(dtype), weight.to(dtype)
-        with torch.autocast(device, enabled=False):
-            probabilities = (states @ weight.T).softmax(dim=-1)  # (N, V); the softmax sums in fp32
+        with torch.autocast(states.device.type, enabled=False):
+            logits = states @ weight.T  # (N, V)
+            probabilities = torch.softmax(logits, dim=-1, out=logits)  # in its place; the softmax sums in fp32
             target = probabilities.gather(1, targets[:, None])[:, 0].float()
         ctx.save_for_backward(states, weight, targets, probabilities)
         return -target.clamp(min=torch.finfo(torch.float32).tiny).log()

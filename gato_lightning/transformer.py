@@ -8,8 +8,10 @@ import torch.nn.functional as F
 from timm.layers import DropPath
 from torch import Tensor, nn
 
+from gato_lightning.block_attention import Block, BlockAttention, blocks, turn
 from gato_lightning.cache import KeyValueCache
 from gato_lightning.config import GatoConfig
+from gato_lightning.precision import compute_dtype
 
 
 def segment_mask(segment: Tensor) -> Tensor:
@@ -26,32 +28,12 @@ def segment_mask(segment: Tensor) -> Tensor:
     return ((segment[:, :, None] == segment[:, None, :]) & causal)[:, None]
 
 
-def rotary_angles(position: Tensor, head_size: int) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of the rotary angles, each (B, 1, L, K/2) float32 (Su et al. 2021, RoFormer)."""
+def rotary_angles(position: Tensor, head_size: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Cosines, and minus sines and sines, of the rotary angles, each (B, L, 1, 1, K) (Su et al. 2021, RoFormer)."""
     frequency = 10000.0 ** (-torch.arange(0, head_size, 2, device=position.device) / head_size)
-    angle = position[:, None, :, None] * frequency  # (B, 1, L, K/2)
-    return angle.cos(), angle.sin()
-
-
-def rotate(x: Tensor, angles: tuple[Tensor, Tensor]) -> Tensor:
-    """Turns the two halves of each head vector, (B, H, L, K), by its position's angles."""
-    cos, sin = (part.to(x.dtype) for part in angles)
-    a, b = x.chunk(2, dim=-1)
-    return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
-
-
-def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
-    """Scaled dot-product attention of (B, H, L, K) queries to (B, H, M, K) keys and values; mask True = attends.
-
-    On a CPU, PyTorch's fused kernel runs bf16 forward and backward at fp32's speed; matrix products have bf16 instructions, and
-    the plain formula is more than twice as fast.
-    """
-    if q.device.type != "cpu" or q.dtype != torch.bfloat16:
-        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-    with torch.autocast("cpu", enabled=False):
-        hidden = torch.zeros((), dtype=q.dtype).masked_fill(~mask, float("-inf"))  # (B, 1, L, M)
-        scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2) + hidden  # (B, H, L, M)
-        return scores.softmax(dim=-1) @ v
+    angle = position[:, :, None, None, None] * frequency  # (B, L, 1, 1, K/2)
+    cos, sin = angle.cos(), angle.sin()
+    return torch.cat([cos, cos], dim=-1).to(dtype), torch.cat([-sin, sin], dim=-1).to(dtype)
 
 
 class Attention(nn.Module):
@@ -66,19 +48,21 @@ class Attention(nn.Module):
     def forward(
         self,
         x: Tensor,
-        mask: Tensor,
+        mask: Tensor | list[Block],
         angles: tuple[Tensor, Tensor] | None,
         cache: KeyValueCache | None = None,
         layer: int = 0,
     ) -> Tensor:
         b, length, _ = x.shape
         qkv = self.qkv(x).view(b, length, 3, self.heads, self.head_size)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (B, H, L, K)
-        if angles is not None:
-            q, k = rotate(q, angles), rotate(k, angles)
+        if isinstance(mask, list):
+            return self.out(BlockAttention.apply(qkv, *(angles or (None, None)), mask))  # (B, L, D)
+        qk = qkv[:, :, :2] if angles is None else turn(qkv[:, :, :2], *angles)
+        q, k = qk.permute(2, 0, 3, 1, 4)  # each (B, H, L, K)
+        v = qkv[:, :, 2].transpose(1, 2)
         if cache is not None:
             k, v = cache.update(layer, k, v)  # (B, H, M, K)
-        attended = attend(q, k, v, mask)
+        attended = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         return self.out(attended.transpose(1, 2).flatten(2))  # (B, L, D)
 
 
@@ -107,7 +91,7 @@ class Block(nn.Module):
     def forward(
         self,
         x: Tensor,
-        mask: Tensor,
+        mask: Tensor | list[Block],
         angles: tuple[Tensor, Tensor] | None,
         cache: KeyValueCache | None = None,
         layer: int = 0,
@@ -150,7 +134,10 @@ class Transformer(nn.Module):
         """
         if self.learned is not None:
             x = x + self.learned(position)
-        angles = rotary_angles(position, self.head_size) if self.rotary else None
+        dtype = compute_dtype(x)
+        angles = rotary_angles(position, self.head_size, dtype) if self.rotary else None
+        in_blocks = x.device.type == "cpu" and cache is None
+        seen = blocks(mask, dtype) if in_blocks else mask
         for layer, block in enumerate(self.blocks):
-            x = block(x, mask, angles, cache, layer)
+            x = block(x, seen, angles, cache, layer)
         return self.norm(x)

@@ -15,7 +15,6 @@ from gato_lightning.model import Gato
 from gato_lightning.patch_encoder import PatchEncoder
 from gato_lightning.segments import PromptSettings, SegmentSampler
 from gato_lightning.sequence import SequencePacker, collate
-from gato_lightning.transformer import attend
 from gato_lightning.vocabulary import Kind, Vocabulary
 
 CONF = Path(__file__).parents[2] / "conf" / "model"
@@ -65,13 +64,6 @@ def test_positions_tell_the_order_of_timesteps(batch, tiny_config, positions, or
     swapped = dataclasses.replace(batch, ids=ids[:, [1, 0, 2]])
     same = torch.allclose(model(batch)[0, -1], model(swapped)[0, -1], atol=1e-6)
     assert same != ordered
-
-
-def test_attention_on_the_cpu_in_bf16_is_sdpas():
-    q, k, v = torch.randn(3, 2, 4, 20, 16).bfloat16()
-    mask = torch.ones(20, 20, dtype=torch.bool).tril()[None, None].expand(2, 1, 20, 20)
-    reference = attend(q.float(), k.float(), v.float(), mask)
-    torch.testing.assert_close(attend(q, k, v, mask).float(), reference, rtol=0.03, atol=0.03)
 
 
 def test_patch_encoder_has_gelu_in_every_place_and_32_groups():
