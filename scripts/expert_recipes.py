@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from scripts.gaits import Gait
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -19,6 +21,7 @@ class Recipe:
         features: key of `expert_features.FEATURES`.
         settings: what that takes.
         start: (A, F + 1) gains and bias to start from; only its entries other than 0 are searched.
+        gait: to start from, in place of `start` and `features`.
         alive_bonus: reward for a timestep survived, which the search does not count (ARS, section 4).
         horizon: timesteps of a training episode; None: the environment's.
         enough: the return at which the search ends early.
@@ -33,6 +36,7 @@ class Recipe:
     features: str = "state"
     settings: dict[str, Any] = field(default_factory=dict)
     start: np.ndarray | None = None
+    gait: Gait | None = None
     alive_bonus: float = 0.0
     horizon: int | None = None
     enough: float = np.inf
@@ -53,6 +57,11 @@ def gains(*rows: tuple[float, ...]) -> np.ndarray:
     return np.column_stack([np.array(rows), np.zeros(len(rows))])
 
 
+def walking(gait: Gait, timesteps: int, alive_bonus: float = 0.0) -> Recipe:
+    """A gait that is looked for and then tuned."""
+    return Recipe(timesteps, 0.05, 0.05, 8, 4, gait=gait, alive_bonus=alive_bonus, horizon=2 * gait.horizon, select_every=5)
+
+
 def diagonal(joints: int, *values: float) -> np.ndarray:
     """The same gains for each of the joints, whose features come in blocks of one per joint."""
     return np.column_stack([np.hstack([value * np.eye(joints) for value in values]), np.zeros(joints)])
@@ -66,20 +75,23 @@ def tuned(features: str, start: np.ndarray, timesteps: int, enough: float = np.i
 # Linear-quadratic regulators of the models linearised upright; costs: place 1, angles 10, speeds 0.1, force 1.
 SINGLE_POLE = gains((0.72, 6.87, 0.92, 1.04))
 DOUBLE_POLE = gains((-0.21, -1.82, -5.59, 0.0, 0.0, -0.31, -0.9, -0.82, 0.0))
+# Where angles and angular velocities of the joints lie in the observations.
+CHEETAH = ((2, 3, 4, 5, 6, 7), (11, 12, 13, 14, 15, 16))
+ANT = ((11, 12, 5, 6, 7, 8, 9, 10), (25, 26, 19, 20, 21, 22, 23, 24))  # in the order of the actions: hip and ankle of each leg
 CART = gains((3.5, 0.9, 0.1, 0.25, 1.0, -0.3, -0.1))
 LINKS = gains((2.0, 0.0, -0.35, 0.0), (0.0, 0.6, 0.0, -0.1))
 POLE = {"stiffness": 14.7, "catch": 0.5}
 
 MUJOCO = {
-    "Ant-v5": Recipe(4_000_000, 0.015, 0.025, 40, 20, settings={"size": 27}, alive_bonus=1.0),
-    "HalfCheetah-v5": Recipe(3_000_000, 0.02, 0.03, 16, 8, horizon=250),
-    "Hopper-v5": Recipe(3_000_000, 0.02, 0.025, 8, 4, alive_bonus=1.0),
+    "Ant-v5": walking(Gait(27, *ANT, (8, 30), rest=(0, 1, 0, 1, 0, -1, 0, -1), tries=600, horizon=250), 400_000),
+    "HalfCheetah-v5": walking(Gait(17, *CHEETAH, (4, 16), tries=600), 400_000),
+    "Hopper-v5": walking(Gait(11, (2, 3, 4), (8, 9, 10), (20, 200), tries=1000, horizon=250), 300_000),
     "InvertedDoublePendulum-v5": tuned("state", DOUBLE_POLE, 500_000, enough=9350),
     "InvertedPendulum-v5": tuned("state", SINGLE_POLE, 100_000, enough=1000),
     "Pusher-v5": tuned("pusher", diagonal(7, 5.0, 0.3, 3.0, -0.5), 400_000),
     "Reacher-v5": tuned("reacher", gains((0.1, 0.0, -0.03, 0.0), (0.0, 0.1, 0.0, -0.03)), 100_000),
-    "Swimmer-v5": Recipe(1_000_000, 0.02, 0.02, 2, 1, select_every=20),
-    "Walker2d-v5": Recipe(6_000_000, 0.03, 0.025, 40, 30, alive_bonus=1.0),
+    "Swimmer-v5": walking(Gait(8, (1, 2), (6, 7), (10, 60), tries=200, horizon=300), 200_000),
+    "Walker2d-v5": walking(Gait(17, *CHEETAH, (40, 200), tries=1000, horizon=250), 300_000),
 }
 
 DM_CONTROL = {
@@ -88,7 +100,7 @@ DM_CONTROL = {
     "cartpole-balance_sparse": tuned("swing_up", CART, 50_000, enough=1000, **POLE),
     "cartpole-swingup": tuned("swing_up", CART, 300_000, **POLE),
     "cartpole-swingup_sparse": tuned("swing_up", CART, 300_000, **POLE),
-    "cheetah-run": Recipe(2_000_000, 0.02, 0.03, 16, 8, horizon=250),
+    "cheetah-run": walking(Gait(17, *CHEETAH, (15, 60), horizon=300), 300_000),
     "finger-spin": Recipe(500_000, 0.05, 0.05, 8, 4, select_every=5),
     "fish-upright": Recipe(300_000, 0.05, 0.05, 8, 4, select_every=5),
     "hopper-stand": Recipe(1_000_000, 0.05, 0.05, 16, 8, select_every=5),
@@ -97,7 +109,7 @@ DM_CONTROL = {
     "reacher-easy": tuned("dm_reacher", LINKS, 100_000),
     "reacher-hard": tuned("dm_reacher", LINKS, 100_000),
     "walker-stand": Recipe(600_000, 0.03, 0.05, 16, 8, enough=970, select_every=5),
-    "walker-walk": Recipe(2_000_000, 0.03, 0.05, 16, 8, select_every=5),
+    "walker-walk": walking(Gait(24, (4, 6, 8, 10, 12, 14), (18, 19, 20, 21, 22, 23), (20, 80), horizon=250), 300_000),
 }
 
 RECIPES: dict[str, Recipe] = {**MUJOCO, **{f"dm_control/{name}-v0": recipe for name, recipe in DM_CONTROL.items()}}

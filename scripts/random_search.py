@@ -1,13 +1,15 @@
-"""Augmented random search, for linear experts.
+"""Random search, for linear experts.
 
 ARS V2-t (Mania et al. 2018, algorithm 2): random directions in the space of policies are tried forwards and backwards, and the
 policy moves along the best of them. Features are normalised by the mean and deviation of all that were seen.
+A recipe with a gait looks for that first, by chance and then by a (1 + 1) evolution strategy.
 """
 
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -15,6 +17,7 @@ from rich.progress import Progress
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
+from datamodules.expert_features import FEATURES
 from datamodules.linear_policy import LinearPolicy
 from gato_lightning.tasks import REFERENCE_SEED
 from scripts.expert_recipes import Recipe, literature
@@ -23,6 +26,7 @@ TRAINING_SEED = 500_000_000  # first seeds of episodes, beside those of gato_lig
 SELECTION_SEED = 600_000_000
 SELECTION_EPISODES = 4
 SCORE_EPISODES = 10
+NEW_GAIN = 0.1  # how strongly a gait is changed where it has no gain yet, such as for the body's pitch
 
 
 @dataclass
@@ -34,6 +38,8 @@ class Search:
         mean: (F,) of the features seen.
         square: (F,) sum of squared distances from the mean.
         best: (A, F + 1) of the best policy, acting on features as they are.
+        scale: (A, F + 1) of changes; where a controller is given, in proportion to its gains, so that zeros stay.
+        gait: parameters of the best gait so far; empty if there is none.
         numbers: counts and scores.
         rng: of directions and episodes.
     """
@@ -42,14 +48,20 @@ class Search:
     mean: np.ndarray
     square: np.ndarray
     best: np.ndarray
+    scale: np.ndarray
+    gait: np.ndarray
     rng: np.random.Generator
     numbers: dict[str, float] = field(
-        default_factory=lambda: {"timesteps": 0, "iterations": 0, "seen": 0, "best_return": -np.inf}
+        default_factory=lambda: (
+            dict.fromkeys(("timesteps", "iterations", "seen", "tries"), 0)
+            | {"best_return": -np.inf, "gait_return": -np.inf, "gait_width": 0.3}
+        )
     )
 
     def save(self, path: Path) -> None:
         """Writes a checkpoint in one piece."""
-        arrays = {"policy": self.policy, "mean": self.mean, "square": self.square, "best": self.best}
+        names = ("policy", "mean", "square", "best", "scale", "gait")
+        arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in names}
         metadata = {"numbers": json.dumps(self.numbers), "rng": json.dumps(self.rng.bit_generator.state)}
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")
@@ -83,20 +95,40 @@ class Trainer:
         self.search = Search.load(checkpoint) if checkpoint.exists() else self._begin()
 
     def _begin(self) -> Search:
-        first, _ = self.env.reset(seed=TRAINING_SEED)
-        size = len(
-            LinearPolicy(np.zeros(0), np.zeros(0), self.recipe.features, self.recipe.settings).actor(self.space).see(first)
-        )
-        start = self.recipe.start if self.recipe.start is not None else np.zeros((*self.space.shape, size + 1))
-        rng = np.random.default_rng(self.seed)
-        return Search(start.astype(float), np.zeros(size), np.zeros(size), start.astype(float), rng)
+        recipe = self.recipe
+        if recipe.start is not None:
+            start, scale = recipe.start.astype(float), np.abs(recipe.start)
+        else:
+            observation, _ = self.env.reset(seed=TRAINING_SEED)
+            size = 0 if recipe.gait else len(FEATURES[recipe.features](**recipe.settings)(observation, 0))
+            start, scale = np.zeros((*self.space.shape, size + 1)), np.ones((*self.space.shape, size + 1))
+        features = np.zeros(start.shape[1] - 1)
+        return Search(start, features, features, start, scale, np.zeros(0), np.random.default_rng(self.seed))
+
+    def try_gait(self) -> None:
+        """Tries one gait; the last try makes the best one the policy."""
+        search, gait, numbers = self.search, self.recipe.gait, self.search.numbers
+        by_chance = numbers["tries"] < gait.tries / 3
+        parameters = gait.draw(search.rng) if by_chance else gait.vary(search.gait, numbers["gait_width"], search.rng)
+        policy = self._linear(gait.gains(parameters), gait.settings(parameters))
+        value, seen = self._episode(policy, TRAINING_SEED + int(numbers["tries"]), gait.horizon)
+        numbers["tries"] += 1
+        numbers["timesteps"] += len(seen)
+        better = value > numbers["gait_return"]
+        if better:
+            search.gait, numbers["gait_return"] = parameters, value
+        if not by_chance:
+            # Wider after a success, narrower after a failure, so that about one try in six succeeds.
+            numbers["gait_width"] = float(np.clip(numbers["gait_width"] * (1.5 if better else 0.93), 0.03, 1.0))
+        if numbers["tries"] == gait.tries:
+            search.policy = search.best = gait.gains(search.gait)
+            search.scale = np.maximum(np.abs(search.policy), NEW_GAIN)
+            search.mean = search.square = np.zeros(search.policy.shape[1] - 1)
 
     def iterate(self) -> None:
         """Tries directions and moves along the best of them."""
         search, recipe = self.search, self.recipe
-        # A recipe that gives a controller to start from fixes its form: gains are changed in proportion, zeros stay.
-        scale = np.abs(recipe.start) if recipe.start is not None else 1.0
-        directions = search.rng.standard_normal((recipe.directions, *search.policy.shape)) * scale
+        directions = search.rng.standard_normal((recipe.directions, *search.policy.shape)) * search.scale
         seeds = TRAINING_SEED + search.rng.integers(10_000_000, size=recipe.directions)
         returns = np.array(
             [
@@ -115,20 +147,26 @@ class Trainer:
     def select(self) -> float:
         """Measures the present policy and keeps it if it is the best so far; returns its mean return."""
         policy = self._plain(self.search.policy)
-        value = float(np.mean(self._returns(policy, SELECTION_SEED, SELECTION_EPISODES)))
+        value = float(np.mean(self._returns(self._linear(policy), SELECTION_SEED, SELECTION_EPISODES)))
         if value > self.search.numbers["best_return"]:
-            self.search.best = np.column_stack([policy.weight, policy.bias])
+            self.search.best = policy
             self.search.numbers["best_return"] = value
         return value
 
     def run(self, progress: Progress) -> None:
         """Searches until the recipe's timesteps are used up."""
-        bar = progress.add_task(self.name, total=self.recipe.timesteps, completed=self.search.numbers["timesteps"])
-        if not self.checkpoint.exists():
-            self.select()  # a controller to start from may be good enough, and is not to be lost
+        numbers = self.search.numbers
+        bar = progress.add_task(self.name, total=self.recipe.timesteps, completed=numbers["timesteps"])
+        while self.recipe.gait and numbers["tries"] < self.recipe.gait.tries:
+            self.try_gait()
+            if numbers["tries"] % 20 == 0:
+                progress.console.print(f"{self.name}: {numbers['tries']} gaits tried, return {numbers['gait_return']:.1f}")
+                self.search.save(self.checkpoint)
+            progress.update(bar, completed=numbers["timesteps"])
+        if numbers["iterations"] == 0:
+            self.select()  # what there is to start from may be good enough, and is not to be lost
         while not self.done():
             self.iterate()
-            numbers = self.search.numbers
             if numbers["iterations"] % self.recipe.select_every == 0 or self.done():
                 value = self.select()
                 used, best = int(numbers["timesteps"]), numbers["best_return"]
@@ -144,8 +182,7 @@ class Trainer:
 
     def expert(self) -> LinearPolicy:
         """The best policy, measured on episodes that no choice was made by."""
-        weight, bias = self.search.best[:, :-1].copy(), self.search.best[:, -1].copy()
-        policy = LinearPolicy(weight, bias, self.recipe.features, self.recipe.settings)
+        policy = self._linear(self.search.best)
         returns = self._returns(policy, REFERENCE_SEED, SCORE_EPISODES)
         about = {
             "environment": self.name,
@@ -159,19 +196,26 @@ class Trainer:
             "literature": literature(self.name),
             "made_with": {"gymnasium": gymnasium.__version__, "numpy": np.__version__},
         }
-        return LinearPolicy(weight, bias, self.recipe.features, self.recipe.settings, about)
+        return replace(policy, about=about)
 
-    def _plain(self, policy: np.ndarray) -> LinearPolicy:
-        """The policy as one that acts on features as they are."""
-        weight, bias = policy[:, :-1], policy[:, -1]
-        if self.recipe.start is None and self.search.numbers["seen"] > 1:
-            deviation = np.sqrt(self.search.square / (self.search.numbers["seen"] - 1))
-            weight = weight / np.where(deviation < 1e-6, np.inf, deviation)  # a feature that never changes says nothing
-            bias = bias - weight @ self.search.mean
-        return LinearPolicy(weight, bias, self.recipe.features, self.recipe.settings)
+    def _linear(self, policy: np.ndarray, settings: dict[str, Any] | None = None) -> LinearPolicy:
+        """A policy (A, F + 1) on features as they are, which are those of the gait found if no others are given."""
+        recipe, weight, bias = self.recipe, policy[:, :-1].copy(), policy[:, -1].copy()
+        if settings is None:
+            settings = recipe.gait.settings(self.search.gait) if recipe.gait else recipe.settings
+        return LinearPolicy(weight, bias, "gait" if recipe.gait else recipe.features, settings)
+
+    def _plain(self, policy: np.ndarray) -> np.ndarray:
+        """The policy (A, F + 1) for features as they are, of one for normalised features."""
+        recipe, search = self.recipe, self.search
+        if recipe.start is not None or recipe.gait or search.numbers["seen"] < 2:
+            return policy
+        deviation = np.sqrt(search.square / (search.numbers["seen"] - 1))
+        weight = policy[:, :-1] / np.where(deviation < 1e-6, np.inf, deviation)  # a feature that never changes says nothing
+        return np.column_stack([weight, policy[:, -1] - weight @ search.mean])
 
     def _training_return(self, policy: np.ndarray, seed: int) -> float:
-        total, seen = self._episode(self._plain(policy), seed, self.recipe.horizon)
+        total, seen = self._episode(self._linear(self._plain(policy)), seed, self.recipe.horizon)
         self.search.numbers["timesteps"] += len(seen)
         self._normalise(np.array(seen))
         return total - self.recipe.alive_bonus * len(seen)
