@@ -21,7 +21,7 @@ def test_the_expert_collects_reward_that_chance_does_not(env_id):
     module = DmControlDataModule(env_id)
     observation, _ = module.env.reset(seed=7)
     expert, rewards = module.make_expert(module.env), []
-    for _ in range(400):
+    for _ in range(600):
         observation, reward, terminated, truncated, _ = module.env.step(expert(observation, None))
         assert module.observation_space.contains(observation)
         rewards.append(reward)
