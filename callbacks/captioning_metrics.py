@@ -5,7 +5,8 @@ from typing import Any, ClassVar
 
 from lightning import LightningModule, Trainer
 
-from callbacks.caption_scores import answer_scores, caption_scores, plain
+from callbacks.answer_scores import answer_scores
+from callbacks.caption_scores import caption_scores, plain
 from callbacks.held_out_text import HeldOutTextCallback, evenly
 from callbacks.picture_grid import Line, draw_grid, find_picture, find_texts
 from gato_lightning.sampling import DecodingSettings

@@ -1,6 +1,8 @@
-"""The loss on all held-out text, against a model that knows only how frequent each token is."""
+"""The loss on all held-out text, against models that know less of language."""
 
+import math
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
@@ -8,21 +10,29 @@ import torch
 from lightning import LightningModule, Trainer
 
 from callbacks.held_out_text import HeldOutTextCallback
+from callbacks.text_baselines import ngram_bits_per_byte, zlib_bits_per_byte
 from gato_lightning.loss import token_losses
 from gato_lightning.segments import Segments
 from gato_lightning.sequence import collate, gather
 from gato_lightning.store import EpisodeStore
 from gato_lightning.tasks import GenerationTask
+from gato_lightning.text import TextTokenizer
+from gato_lightning.vocabulary import NUM_TEXT
 
 
 class TextLoss(HeldOutTextCallback):
-    """Logs `metrics/<task>/nats` and how far that is below the unigram model, over every held-out token once.
+    """Logs the loss over every held-out token once, as `metrics/<task>/<metric>`.
+
+    `nats` and `perplexity` are per token; `bits_per_byte`, of UTF-8, can be compared between tokenizers; the tokens that end texts
+    count in all of them. `unigram_nats` is the loss of a model that knows only how frequent each token is.
 
     The validation loss is taken over a few sequences of all tasks, which is too few to compare with a baseline.
 
     Args:
         every_n_steps: optimiser steps between two evaluations; 0: only at the end.
         batch_size: sequences at once.
+        baselines: compare with `zlib` and a 5-gram model too: `zlib_bits_per_byte` and `ngram_bits_per_byte`, of the held-out
+            texts with a line break between two; the 5-gram model is counted in memory, on all texts that are trained on.
 
     Attributes:
         results: the latest metrics of every task.
@@ -30,9 +40,10 @@ class TextLoss(HeldOutTextCallback):
 
     kinds: ClassVar[tuple[str, ...]] = ("text",)
 
-    def __init__(self, every_n_steps: int = 0, batch_size: int = 16) -> None:
+    def __init__(self, every_n_steps: int = 0, batch_size: int = 16, baselines: bool = False) -> None:
         super().__init__(every_n_steps, seed=0)
-        self.batch_size = batch_size
+        self.batch_size, self.baselines = batch_size, baselines
+        self._constants: dict[str, dict[str, float]] = {}
         self.results: dict[str, dict[str, float]] = {}
 
     def evaluate(self, trainer: Trainer, module: LightningModule, name: str, task: GenerationTask, at_end: bool) -> None:
@@ -50,11 +61,37 @@ class TextLoss(HeldOutTextCallback):
             losses = token_losses(model, batch)
             sums += torch.tensor([losses.sum().item(), len(losses)], dtype=torch.float64)
         total, count = trainer.strategy.reduce(sums.to(module.device), reduce_op="sum").tolist()
-        nats, unigram = total / count, data.unigram_nats()
-        self.results[name] = {"nats": nats, "unigram_nats": unigram, "below_unigram": unigram - nats, "tokens": count}
+        if name not in self._constants:
+            self._constants[name] = self._measure(data)
+        constants, nats = self._constants[name], total / count
+        self.results[name] = {
+            "nats": nats,
+            "perplexity": math.exp(nats),
+            "bits_per_byte": total / math.log(2) / constants["bytes"],
+            "below_unigram": constants["unigram_nats"] - nats,
+            "tokens": count,
+            **constants,
+        }
         for logger in trainer.loggers:
             metrics = {f"metrics/{name}/{key}": value for key, value in self.results[name].items()}
             logger.log_metrics(metrics, trainer.global_step)
+
+    def _measure(self, data: Any) -> dict[str, float]:
+        """What does not depend on the model."""
+        held_out = _text(data.stores["val"], data.text_tokenizer)
+        found = {"unigram_nats": data.unigram_nats(), "bytes": float(len(held_out) - data.stores["val"].num_timesteps + 1)}
+        if self.baselines:
+            train = _text(data.stores["train"], data.text_tokenizer)
+            found["zlib_bits_per_byte"] = zlib_bits_per_byte(held_out)
+            found["ngram_bits_per_byte"] = ngram_bits_per_byte(train, held_out)
+        return found
+
+
+def _text(store: EpisodeStore, tokenizer: TextTokenizer) -> bytes:
+    """All texts of a store in UTF-8, a line break between two."""
+    texts = (store.ids[first:last] for first, last in pairwise(store.first_slot))
+    pieces = [tokenizer.decode(ids[(ids < NUM_TEXT) & (ids != tokenizer.end)].tolist()) for ids in texts]
+    return "\n".join(pieces).encode()
 
 
 def _sequences(store: EpisodeStore, context_length: int, rank: int, ranks: int) -> Iterator[Segments]:

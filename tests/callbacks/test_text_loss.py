@@ -1,9 +1,11 @@
+import math
 from pathlib import Path
 
 import pytest
 import torch
 
 from callbacks.text_loss import TextLoss, _sequences
+from datamodules.splits import is_held_out
 from gato_lightning.loss import token_losses
 from gato_lightning.segments import Segments
 from gato_lightning.sequence import collate, gather
@@ -11,7 +13,7 @@ from tests.callbacks.fits import logged, mixture, module, trainer
 
 
 def test_the_loss_is_the_mean_over_every_held_out_token_once(tmp_path: Path):
-    loss, tasks, model = TextLoss(), mixture(), module()
+    loss, tasks, model = TextLoss(baselines=True), mixture(), module()
     trainer(tmp_path, 2, loss).fit(model, tasks)
     store = tasks.tasks["prose"].datamodule.stores["val"]
     one_by_one = []
@@ -26,6 +28,13 @@ def test_the_loss_is_the_mean_over_every_held_out_token_once(tmp_path: Path):
     assert result["tokens"] == len(expected) == (store.ids < 32000).sum()
     assert result["nats"] == pytest.approx(expected.mean().item(), rel=1e-5)
     assert result["below_unigram"] == pytest.approx(tasks.tasks["prose"].datamodule.unigram_nats() - result["nats"])
+    assert result["perplexity"] == pytest.approx(math.exp(result["nats"]))
+    # The 20 files of the mixture are held out whole or not at all, and no white space is lost in any.
+    folder = Path(tasks.tasks["prose"].datamodule.sources[0])
+    files = [path.read_text() for path in folder.glob("*.txt") if is_held_out(path.name, 0.3)]
+    assert result["bytes"] == pytest.approx(sum(len(text.encode()) for text in files), rel=0.02)
+    assert result["bits_per_byte"] == pytest.approx(result["nats"] * len(expected) / math.log(2) / result["bytes"])
+    assert 0 < result["ngram_bits_per_byte"] < result["zlib_bits_per_byte"] < 8
     assert logged(tmp_path).Scalars("metrics/prose/nats")[0].value == pytest.approx(result["nats"])
 
 
