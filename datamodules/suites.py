@@ -147,6 +147,7 @@ SUITES: dict[str, tuple[Task, ...]] = {
         _toy("frozenlake", "FrozenLake-v1"),
         _toy("frozenlake-8x8", "FrozenLake8x8-v1"),
         _toy("cliffwalking", "CliffWalking-v1"),
+        _toy("blackjack", "Blackjack-v1"),
     ),
     "mujoco": (
         _mujoco("inverted-pendulum", "InvertedPendulum-v5"),

@@ -1,4 +1,4 @@
-"""Toy text: small worlds whose transition table is known, so the expert is optimal by value iteration."""
+"""Toy text: small worlds with optimal experts, by value iteration where the transition table is known."""
 
 from collections.abc import Collection, Mapping
 from functools import cached_property
@@ -36,13 +36,25 @@ def optimal_actions(table: Table) -> np.ndarray:
     return quality.round(8).argmax(-1)
 
 
+def blackjack(observation: tuple[int, int, int]) -> int:
+    """Draw (1) or stand (0), by basic strategy (Thorp, Beat the Dealer, 1966): the best there is without counting cards.
+
+    Args:
+        observation: the player's total, the dealer's card (1 is an ace), and whether the player's ace counts 11.
+    """
+    total, dealer, soft = (int(value) for value in observation)
+    if soft:
+        return int(total < (19 if dealer in (9, 10) else 18))
+    return int(total < (12 if 4 <= dealer <= 6 else 13 if dealer in (2, 3) else 17))
+
+
 class ToyTextDataModule(GymDataModule):
-    """Taxi, FrozenLake (`env_kwargs: {map_name: 8x8}` for the larger map) and CliffWalking."""
+    """Taxi, FrozenLake (`env_kwargs: {map_name: 8x8}` for the larger map), CliffWalking and Blackjack."""
 
     domain = "toy-text"
 
     def env_ids(self) -> Collection[str]:
-        return ("CliffWalking-v1", "CliffWalkingSlippery-v1", "FrozenLake-v1", "FrozenLake8x8-v1", "Taxi-v4")
+        return ("Blackjack-v1", "CliffWalking-v1", "CliffWalkingSlippery-v1", "FrozenLake-v1", "FrozenLake8x8-v1", "Taxi-v4")
 
     @cached_property
     def actions(self) -> np.ndarray:
@@ -50,4 +62,6 @@ class ToyTextDataModule(GymDataModule):
         return optimal_actions(self.env.unwrapped.P)
 
     def make_expert(self, env: gymnasium.Env) -> Expert:
+        if self.env_id == "Blackjack-v1":
+            return lambda observation, executed: blackjack(observation)
         return lambda observation, executed: int(self.actions[observation])

@@ -3,11 +3,15 @@
 import importlib
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from datamodules.suites import SUITES, TASKS, find, suite
+from gato_lightning.config_files import read_config
 from gato_lightning.errors import UserError
+
+OVERLAYS = {path.stem: path for path in (Path(__file__).parents[2] / "conf" / "task").glob("*.yaml") if path.stem in SUITES}
 
 
 def test_names_are_unique_and_fit_for_file_names():
@@ -41,6 +45,21 @@ def test_each_task_has_the_domain_of_its_class(name):
         module, _, class_name = task.class_path.rpartition(".")
         assert getattr(importlib.import_module(module), class_name).domain == task.domain
         assert task.suite == name
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_overlays_hold_the_whole_suite(name):
+    data = read_config(str(OVERLAYS[name]))["data"]
+    assert list(data["tasks"]) == [task.name for task in suite(name)]
+    assert set(data.get("domain_weights", {})) <= {task.domain for task in suite(name)}
+    for task in suite(name):
+        stanza = data["tasks"][task.name]["datamodule"]
+        assert stanza["class_path"] == task.class_path
+        assert stanza["init_args"].items() >= task.init_args.items()
+
+
+def test_the_suites_that_need_no_training_have_overlays():
+    assert set(OVERLAYS) >= {"babyai", "metaworld", "classic"}
 
 
 def test_a_task_is_made_with_further_settings():
