@@ -23,8 +23,8 @@ from gato_lightning.vocabulary import NUM_TEXT
 class TextLoss(HeldOutTextCallback):
     """Logs the loss over every held-out token once, as `metrics/<task>/<metric>`.
 
-    `nats` and `perplexity` are per token; `bits_per_byte`, of UTF-8, can be compared between tokenizers; the tokens that end texts
-    count in all of them. `unigram_nats` is the loss of a model that knows only how frequent each token is.
+    `nats` and `perplexity` are per token, those that end texts among them; `bits_per_byte`, of UTF-8, can be compared between
+    tokenizers. `unigram_nats` is the loss of a model that knows only how frequent each token is.
 
     The validation loss is taken over a few sequences of all tasks, which is too few to compare with a baseline.
 
