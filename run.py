@@ -7,7 +7,7 @@ from gato_lightning.module import GatoModule
 
 def main(args: list[str] | None = None) -> None:
     """Runs the command line `args`, by default that of the process."""
-    run(GatoModule, MixtureDataModule, args)
+    run(GatoModule, MixtureDataModule, args, {"collect": "datamodules.collect_command:collect"})
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from minigrid.core.actions import Actions
 from datamodules.babyai_experts import Bot, Reactive
 from datamodules.babyai_view import PartialView
 from datamodules.control import ControlDataModule, Expert
+from datamodules.trajectory import Trajectory
 from gato_lightning.errors import ExpertFailure, UserError, unknown
 
 LEVELS = [env_id for env_id in gymnasium.registry if env_id.startswith("BabyAI-")]
@@ -62,6 +63,13 @@ class BabyAIDataModule(ControlDataModule):
     def make_expert(self, env: gymnasium.Env) -> Expert:
         assert isinstance(env, PartialView)
         return Bot(env) if self.expert == "bot" else Reactive(env)
+
+    @property
+    def expert_name(self) -> str:
+        return "MiniGrid's BabyAIBot" if self.expert == "bot" else "the reactive BabyAI expert"
+
+    def success(self, played: Trajectory) -> bool:
+        return played.total_reward > 0  # only a mission fulfilled earns anything
 
     def perturb(self, action: Any, rng: np.random.Generator) -> Any:
         # Only moves: to drop, open or pick up a thing by chance can spoil the mission for good.

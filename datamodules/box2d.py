@@ -53,6 +53,8 @@ class Box2DDataModule(GymDataModule):
     def env_ids(self) -> Collection[str]:
         return ("LunarLander-v3",)
 
+    expert_name = "Gymnasium's heuristic, tuned by the cross-entropy method"
+
     def make_expert(self, env: gymnasium.Env) -> Expert:
         law = continuous_lander if self.env_kwargs.get("continuous") else lander
         return lambda observation, executed: law(observation)

@@ -76,6 +76,10 @@ class ClassicControlDataModule(GymDataModule):
     def env_ids(self) -> Collection[str]:
         return LAWS
 
+    @property
+    def expert_name(self) -> str:
+        return f"the control law {LAWS[self.env_id].__name__}"
+
     def make_expert(self, env: gymnasium.Env) -> Expert:
         law = LAWS[self.env_id]
         return lambda observation, executed: law(observation)

@@ -1,5 +1,6 @@
 """The base of tasks with an environment and an expert: demonstrations, references and rollouts come with it."""
 
+import importlib
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 from gymnasium import spaces
+from gymnasium.envs.registration import EnvSpec
 
 from datamodules.base import Job, Measurement, Split, TaskDataModule
 from datamodules.trajectory import Trajectory, random_return
@@ -62,6 +64,31 @@ class ControlDataModule(TaskDataModule):
     def make_expert(self, env: gymnasium.Env) -> Expert:
         """Makes the expert of the episode that has just been reset."""
         raise NotImplementedError
+
+    @property
+    def expert_name(self) -> str:
+        """Who demonstrates, as told in the metadata of data sets."""
+        return f"the expert of {type(self).__name__}"
+
+    def success(self, played: Trajectory) -> bool | None:
+        """Whether an episode reached the task's aim, as its environment tells; None where it tells nothing of the kind."""
+        told = [played.info[key] for key in ("success", "is_success") if key in played.info]
+        return bool(told[0]) if told else None
+
+    def env_spec(self, name: str) -> EnvSpec:
+        """How `gymnasium.make` makes this environment again; for the metadata of data sets.
+
+        It is Gymnasium's own, if that tells of all wrappers. Otherwise it makes this class anew, which needs this project.
+
+        Args:
+            name: the task's.
+        """
+        own = self.env.spec
+        if own is not None and all(wrapper.kwargs is not None for wrapper in own.additional_wrappers):
+            return own
+        kwargs = {"class_path": f"{type(self).__module__}.{type(self).__qualname__}", "init_args": dict(self.hparams)}
+        entry_point = f"{__name__}:{make_env.__name__}"
+        return EnvSpec(f"gato/{name}", entry_point, order_enforce=False, disable_env_checker=True, kwargs=kwargs)
 
     def perturb(self, action: Any, rng: np.random.Generator) -> Any:
         """The action that is executed where the expert wants `action`."""
@@ -156,6 +183,12 @@ class ControlDataModule(TaskDataModule):
             rewards=np.array(played.rewards, np.float32),
             source="expert",
         )
+
+
+def make_env(class_path: str, init_args: dict[str, Any], render_mode: str | None = None) -> gymnasium.Env:
+    """Makes the environment of a `ControlDataModule`, as `env_spec` asks for."""
+    module, _, name = class_path.rpartition(".")
+    return getattr(importlib.import_module(module), name)(**init_args).make_env(render_mode)
 
 
 def blocks(first: int, count: int) -> list[range]:

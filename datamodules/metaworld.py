@@ -103,6 +103,10 @@ class MetaWorldDataModule(ControlDataModule):
             raise UserError(f"action_grain: {action_grain}, expected 0 to 1")
         self.env_id, self.max_episode_steps, self.action_grain = env_id, max_episode_steps, action_grain
 
+    @property
+    def expert_name(self) -> str:
+        return f"Meta-World's {ENV_POLICY_MAP[self.env_id].__name__}"
+
     def make_env(self, render_mode: str | None = None) -> gymnasium.Env:
         if render_mode and sys.platform == "linux" and "DISPLAY" not in os.environ:
             os.environ.setdefault("MUJOCO_GL", "egl")  # MuJoCo's default needs a display

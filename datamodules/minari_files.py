@@ -5,6 +5,7 @@ A data set is a folder `data` with `metadata.json` and, for each episode, a fold
 episode and compresses nothing; so the Arrow files are written here. Minari reads them, and writes the metadata.
 """
 
+import contextlib
 import importlib.metadata
 import json
 import string
@@ -24,6 +25,20 @@ from gato_lightning.episode import is_text
 
 # Images of games are mostly flat: an episode of BabyAI shrinks from 3 MB to 20 kB.
 _OPTIONS = ipc.IpcWriteOptions(compression="zstd")
+
+_DECIDING = (
+    "ale-py",
+    "box2d",
+    "dm-control",
+    "gato-lightning",
+    "gymnasium",
+    "metaworld",
+    "minigrid",
+    "mujoco",
+    "numpy",
+    "shimmy",
+    "stable-baselines3",
+)
 
 
 def plain(space: Space) -> Space:
@@ -95,7 +110,8 @@ def write_metadata(
         metadata: further entries, `dataset_id` and the counts among them.
     """
     storage = MinariStorage.new(data, observation_space, action_space, env_spec, data_format="arrow", jpeg_encoding=False)
-    storage.update_metadata({"minari_version": minari.__version__, **metadata})
+    size = {"dataset_size": float(storage.get_size())}  # MB
+    storage.update_metadata({"minari_version": minari.__version__, **size, **metadata})
 
 
 def episode_metadata(index: int, **entries: Any) -> str:
@@ -103,6 +119,10 @@ def episode_metadata(index: int, **entries: Any) -> str:
     return json.dumps({"id": index, **entries})
 
 
-def requirements(*packages: str) -> list[str]:
-    """The installed versions, as pip writes them."""
-    return [f"{package}=={importlib.metadata.version(package)}" for package in packages]
+def versions() -> dict[str, str]:
+    """The installed versions of what decides how an episode goes."""
+    found = {}
+    for package in _DECIDING:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[package] = importlib.metadata.version(package)
+    return found

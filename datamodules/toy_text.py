@@ -61,6 +61,8 @@ class ToyTextDataModule(GymDataModule):
         """The best action of each state of this task."""
         return optimal_actions(self.env.unwrapped.P)
 
+    expert_name = "value iteration"
+
     def make_expert(self, env: gymnasium.Env) -> Expert:
         if self.env_id == "Blackjack-v1":
             return lambda observation, executed: blackjack(observation)

@@ -15,12 +15,15 @@ import re
 import shlex
 import sys
 from argparse import ArgumentError
+from collections.abc import Iterable, Mapping
 from enum import Enum
+from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NoReturn, get_type_hints
 
 import yaml
-from jsonargparse import set_parsing_settings
+from jsonargparse import ArgumentParser, set_parsing_settings
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
@@ -50,10 +53,15 @@ class GatoCLI(LightningCLI):
         model_class: The LightningModule.
         datamodule_class: The DataModule, whose `tasks` argument is a dictionary of stanzas.
         args: The command line without the program's name.
+        commands: Names of subcommands that are done elsewhere, for the help.
     """
 
     def __init__(
-        self, model_class: type[LightningModule], datamodule_class: type[LightningDataModule], args: list[str]
+        self,
+        model_class: type[LightningModule],
+        datamodule_class: type[LightningDataModule],
+        args: list[str],
+        commands: Iterable[str] = (),
     ) -> None:
         files, self.overrides = split_config_args(args)
         if not files and (checkpoint := _value_of("--ckpt_path", args)):
@@ -80,7 +88,12 @@ class GatoCLI(LightningCLI):
                 },
             },
             seed_everything_default=0,
-            parser_kwargs={"parser_mode": "omegaconf+", "exit_on_error": False, "allow_abbrev": False},
+            parser_kwargs={
+                "parser_mode": "omegaconf+",
+                "exit_on_error": False,
+                "allow_abbrev": False,
+                "epilog": "".join(f"See also: run.py {name} --help" for name in commands),
+            },
             args=self.overrides,
             auto_configure_optimizers=False,
         )
@@ -165,24 +178,49 @@ class GatoCLI(LightningCLI):
             raise UserError(f"the checkpoint does not fit this model: {why}") from error
 
 
-def run(model_class: type[LightningModule], datamodule_class: type[LightningDataModule], args: list[str] | None = None) -> None:
+def run(
+    model_class: type[LightningModule],
+    datamodule_class: type[LightningDataModule],
+    args: list[str] | None = None,
+    commands: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Runs a command line; a user's mistake ends it with one line on stderr and exit status 2.
 
     Args:
         model_class: The LightningModule.
         datamodule_class: The DataModule.
         args: The command line without the program's name; by default that of the process.
+        commands: Further subcommands, which need neither model nor DataModule: by name the function, `module:name`, that is
+            called with the options as its arguments.
     """
     quiet()
     keep_freed_memory()
+    args = sys.argv[1:] if args is None else args
     try:
-        GatoCLI(model_class, datamodule_class, sys.argv[1:] if args is None else args)
+        if args and args[0] in commands:
+            _call(commands[args[0]], args)
+        else:
+            GatoCLI(model_class, datamodule_class, args, commands)
     except (UserError, MisconfigurationException) as error:
         _give_up(str(error), error)
     except OSError as error:
         if error.errno not in _MACHINE_ERRORS:
             raise
         _give_up(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror), error)
+
+
+def _call(path: str, args: list[str]) -> None:
+    """Calls a function with the options on the command line."""
+    module, _, name = path.partition(":")
+    function = getattr(import_module(module), name)
+    parser = ArgumentParser(prog=f"run.py {args[0]}", exit_on_error=False)
+    parser.add_function_arguments(function)
+    flags = {f"--{name}" for name, one in inspect.signature(function).parameters.items() if one.annotation is bool}
+    try:
+        options = parser.parse_args([f"{arg}=true" if arg in flags else arg for arg in args[1:]])
+    except ArgumentError as error:
+        raise UserError(explain(str(error), parser.get_defaults().keys())) from error
+    function(**options.as_dict())
 
 
 def _give_up(message: str, error: Exception) -> NoReturn:

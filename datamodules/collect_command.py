@@ -1,0 +1,198 @@
+"""`python run.py collect`: demonstrations of many tasks as Minari data sets."""
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from minari.dataset.minari_storage import METADATA_FILE_NAME
+from minari.storage import get_dataset_path
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Column, Table
+
+from datamodules import suites
+from datamodules.crew import Crew
+from datamodules.demonstrations import DATASET, Block, Finish, Plan
+from datamodules.policy import PolicyDataModule
+from datamodules.suites import Task
+from gato_lightning.errors import UserError
+
+_WAIT_FOR_LOCK = 10.0  # seconds; the processes of a run that was just killed need a moment to end
+
+
+def collect(
+    suite: str | None = None,
+    tasks: str | None = None,
+    all: bool = False,
+    env: str | None = None,
+    policy: str | None = None,
+    env_kwargs: dict[str, Any] | None = None,
+    name: str | None = None,
+    episodes: int = 200,
+    workers: int | None = None,
+    seed: int = 0,
+    min_score: float | None = 0.8,
+    limit: float = 300.0,
+    out: str | None = None,
+    list: bool = False,
+) -> None:
+    """Plays the experts of control tasks, and keeps what they do as Minari data sets.
+
+    A run that is killed goes on where it was, with the same command. A data set that is there is left as it is.
+
+    Args:
+        suite: names of suites, with commas between.
+        tasks: names of tasks, with commas between.
+        all: all tasks of all suites.
+        env: Gymnasium's name of any other environment, with a `policy` for it.
+        policy: `package.module:function`, or the file of a Stable-Baselines3 model.
+        env_kwargs: what the constructor of `env` takes.
+        name: what the task of `env` is called; by default the environment's name, in small letters.
+        episodes: of the expert, and as many of the random policy, for each task.
+        workers: processes; by default one a core.
+        seed: added to the seeds of the episodes.
+        min_score: episodes below this share of the way from the random return to the expert's are left out; null keeps all.
+        limit: seconds that an episode may take.
+        out: folder of the data sets; by default Minari's own, `MINARI_DATASETS_PATH`.
+        list: prints the tasks, with their returns where they were collected, and collects nothing.
+    """
+    root = Path(out) if out else get_dataset_path()
+    if list:
+        print(task_list(root))
+        return
+    if episodes < 1:
+        raise UserError(f"episodes: {episodes}, expected at least 1")
+    chosen = _chosen(suite, tasks, all) + _own(env, policy, env_kwargs, name)
+    if not chosen:
+        raise UserError("nothing to collect: expected --suite, --tasks, --all, or --env with --policy")
+    plans = [Plan(task, episodes, seed, min_score, root) for task in chosen]
+    (root / ".collect").mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(root / ".collect" / "lock", timeout=_WAIT_FOR_LOCK):
+            failed = run(plans, workers or os.cpu_count() or 1, limit)
+    except Timeout as error:
+        raise UserError(f"{root}: another process is collecting into it") from error
+    _report(plans, failed)
+    if failed:
+        reasons = "; ".join(f"{task}: {reason}" for task, reason in failed.items())
+        raise UserError(f"{len(failed)} of {len(plans)} tasks have no data set: {reasons}")
+
+
+def run(plans: Sequence[Plan], workers: int, limit: float) -> dict[str, str]:
+    """Makes the data sets that are missing.
+
+    Returns:
+        The tasks that have none in the end, each with the reason.
+
+    Raises:
+        UserError: a data set is there, but was asked for in another way.
+    """
+    missing = [plan for plan in plans if not _is_there(plan)]
+    waiting = {plan.task.name: [block for block in plan.blocks() if not block.folder.exists()] for plan in missing}
+    for plan in missing:
+        for partial in plan.work.glob("partial-*"):
+            shutil.rmtree(partial)
+    failed: dict[str, str] = {}
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Crew(workers, limit) as crew, Progress(*columns) as progress:
+        bar = progress.add_task("collecting", total=sum(2 * plan.episodes for plan in missing))
+        progress.advance(bar, sum(len(block.seeds) for plan in missing for block in plan.blocks() if block.folder.exists()))
+        crew.add(block for plan in missing for block in waiting[plan.task.name])
+        crew.add(Finish(plan) for plan in missing if not waiting[plan.task.name])
+        for job, problem in crew.run():
+            task = job.plan.task.name
+            if problem:
+                failed.setdefault(task, problem)
+            if isinstance(job, Block):
+                progress.update(bar, advance=len(job.seeds), description=f"collecting {task}")
+                waiting[task].remove(job)
+                if not waiting[task] and task not in failed:
+                    crew.add_first(Finish(job.plan))
+    return failed
+
+
+def task_list(root: Path) -> str:
+    """All tasks as a table in Markdown, with what was collected of them under `root`."""
+    lines = ["| task | suite | domain | episodes | expert | random | success |", "|---|---|---|---|---|---|---|"]
+    for task in suites.TASKS.values():
+        known = _metadata(root / task.name / DATASET)
+        cells = [task.name, task.suite, task.domain, *(_row(known) if known else [""] * 4)]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, f"\n{len(suites.TASKS)} tasks"])
+
+
+def _row(known: dict[str, Any]) -> list[str]:
+    """Episodes, expert and random return, and success rate from the metadata of a data set."""
+    success = known["success_rate"]
+    return [
+        str(known["total_episodes"]),
+        f"{known['ref_max_score']:.2f}",
+        f"{known['ref_min_score']:.2f}",
+        "" if success is None else f"{success:.0%}",
+    ]
+
+
+def _chosen(suite: str | None, tasks: str | None, every: bool) -> list[Task]:
+    """The tasks that the options name, each once."""
+    chosen = [task for name in _names(suite) for task in suites.suite(name)] + [suites.find(name) for name in _names(tasks)]
+    return list({task.name: task for task in (suites.TASKS.values() if every else chosen)}.values())
+
+
+def _own(env: str | None, policy: str | None, env_kwargs: dict[str, Any] | None, name: str | None) -> list[Task]:
+    """The task of the user's own environment and policy, if there is one."""
+    if env is None and policy is None:
+        return []
+    if env is None or policy is None:
+        raise UserError("--env and --policy belong together")
+    arguments = {"env_id": env, "policy": policy, "env_kwargs": env_kwargs}
+    name = name or env.rpartition("/")[2].rpartition(":")[2].lower()
+    return [Task(name, "own", PolicyDataModule.domain, "datamodules.policy.PolicyDataModule", arguments)]
+
+
+def _names(text: str | None) -> list[str]:
+    return [name.strip() for name in text.split(",")] if text else []
+
+
+def _metadata(folder: Path) -> dict[str, Any] | None:
+    """The metadata of a data set; None if there is none."""
+    path = folder / "data" / METADATA_FILE_NAME
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def _is_there(plan: Plan) -> bool:
+    """Whether the data set is complete.
+
+    Raises:
+        UserError: it is, but of other settings.
+    """
+    known = _metadata(plan.folder)
+    if known is None:
+        return False
+    for key, wanted in plan.settings().items():
+        if known.get(key) != wanted:
+            there = f"{plan.folder} was collected with {key} {known.get(key)}, not {wanted}"
+            raise UserError(f"{there}: choose another --out, or delete the folder")
+    return True
+
+
+def _report(plans: Sequence[Plan], failed: dict[str, str]) -> None:
+    """Prints what there is of each task now, and whatever is missing."""
+    table = Table(Column("task", overflow="fold"), "episodes", "expert", "random", "success", "left out", "failed")
+    short = []
+    for plan in plans:
+        if plan.task.name in failed:
+            continue
+        known = _metadata(plan.folder)
+        assert known is not None
+        failures = known["failures"]
+        table.add_row(plan.task.name, *_row(known), str(known["left_out"]), str(len(failures)))
+        if known["total_episodes"] < plan.episodes:
+            first = f", the first: seed {failures[0]['seed']}, {failures[0]['failure']}" if failures else ""
+            counts = f"{known['left_out']} below min_score, {len(failures)} failed{first}"
+            short.append(f"task {plan.task.name}: {known['total_episodes']} of {plan.episodes} episodes ({counts})")
+    Console().print(table)
+    print(*short, *[f"data sets in {plan.root}" for plan in plans[:1]], sep="\n")
