@@ -6,10 +6,10 @@ from pathlib import Path
 
 import transformers
 
-from benchmarks import harness, training
+from benchmarks import collecting, harness, training
 from gato_lightning.allocator import keep_freed_memory
 
-PARTS = {"training": training.run}
+PARTS = {"training": training.run, "collecting": collecting.run}
 
 
 def main() -> None:

@@ -1,5 +1,7 @@
 """`python run.py collect`: demonstrations of many tasks as Minari data sets."""
 
+import contextlib
+import importlib
 import json
 import os
 import shutil
@@ -93,9 +95,14 @@ def run(plans: Sequence[Plan], workers: int, limit: float) -> dict[str, str]:
     """
     missing = [plan for plan in plans if not _is_there(plan)]
     waiting = {plan.task.name: [block for block in plan.blocks() if not block.folder.exists()] for plan in missing}
+    for plan in plans:
+        if plan not in missing:
+            shutil.rmtree(plan.work, ignore_errors=True)  # of a run that was killed when it had just finished
     for plan in missing:
         for partial in plan.work.glob("partial-*"):
             shutil.rmtree(partial)
+        with contextlib.suppress(ImportError):  # a worker that needs it tells why it fails
+            importlib.import_module(plan.task.class_path.rpartition(".")[0])  # once here, and not in each worker
     failed: dict[str, str] = {}
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Crew(workers, limit) as crew, Progress(*columns) as progress:

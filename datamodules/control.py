@@ -78,13 +78,15 @@ class ControlDataModule(TaskDataModule):
     def env_spec(self, name: str) -> EnvSpec:
         """How `gymnasium.make` makes this environment again; for the metadata of data sets.
 
-        It is Gymnasium's own, if that tells of all wrappers. Otherwise it makes this class anew, which needs this project.
+        It is Gymnasium's own, if that tells of all wrappers and can be written down. Otherwise it makes this class anew, which
+        needs this project.
 
         Args:
             name: the task's.
         """
         own = self.env.spec
-        if own is not None and all(wrapper.kwargs is not None for wrapper in own.additional_wrappers):
+        told = own is not None and all(wrapper.kwargs is not None for wrapper in own.additional_wrappers)
+        if told and isinstance(own.entry_point, str):
             return own
         kwargs = {"class_path": f"{type(self).__module__}.{type(self).__qualname__}", "init_args": dict(self.hparams)}
         entry_point = f"{__name__}:{make_env.__name__}"

@@ -31,7 +31,7 @@ class PolicyDataModule(GymDataModule):
         UserError: an environment or a policy that cannot be found.
     """
 
-    domain = "own"
+    domain = "gymnasium"
 
     def __init__(self, env_id: str, policy: str | Callable[..., Any], **kwargs: Any) -> None:
         package, _, _ = env_id.rpartition(":")
@@ -39,7 +39,11 @@ class PolicyDataModule(GymDataModule):
             _imported(package, f"environment '{env_id}'")
         super().__init__(env_id=env_id.rpartition(":")[2], **kwargs)
         self.policy = find_policy(policy) if isinstance(policy, str) else policy
-        self.expert_name = policy if isinstance(policy, str) else policy.__qualname__
+        self._name = policy if isinstance(policy, str) else policy.__qualname__
+
+    @property
+    def expert_name(self) -> str:
+        return self._name
 
     def env_ids(self) -> Collection[str]:
         return gymnasium.registry

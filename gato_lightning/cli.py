@@ -213,7 +213,7 @@ def _call(path: str, args: list[str]) -> None:
     """Calls a function with the options on the command line."""
     module, _, name = path.partition(":")
     function = getattr(import_module(module), name)
-    parser = ArgumentParser(prog=f"run.py {args[0]}", exit_on_error=False)
+    parser = ArgumentParser(prog=f"run.py {args[0]}", exit_on_error=False, allow_abbrev=False)
     parser.add_function_arguments(function)
     flags = {f"--{name}" for name, one in inspect.signature(function).parameters.items() if one.annotation is bool}
     try:
