@@ -21,7 +21,7 @@ class DmControlDataModule(MujocoDataModule):
     Each episode has 1000 timesteps, the suite's own limit, with rewards in [0, 1].
     """
 
-    domain = "dm_control"
+    domain = "dm-control"
 
     def env_ids(self) -> Collection[str]:
         return [f"dm_control/{path.stem}" for path in EXPERTS.glob("dm_control/*.safetensors")]

@@ -154,6 +154,7 @@ SUITES: dict[str, tuple[Task, ...]] = {
         _mujoco("inverted-double-pendulum", "InvertedDoublePendulum-v5"),
         _mujoco("reacher", "Reacher-v5"),
         _mujoco("pusher", "Pusher-v5"),
+        _mujoco("swimmer", "Swimmer-v5"),
     ),
     "dm_control": tuple(map(_dm_control, _DM_CONTROL)),
 }

@@ -46,6 +46,10 @@ class Recipe:
         """The same for another number of timesteps."""
         return replace(self, timesteps=timesteps)
 
+    def form(self) -> dict[str, Any]:
+        """What a search keeps while it lasts: all but how long that is."""
+        return {key: value for key, value in self.summary().items() if key not in ("timesteps", "enough")}
+
     def summary(self) -> dict[str, Any]:
         """The settings that are not the default, as JSON values."""
         values = {**asdict(self), "start": None if self.start is None else self.start.tolist()}
@@ -78,6 +82,10 @@ DOUBLE_POLE = gains((-0.21, -1.82, -5.59, 0.0, 0.0, -0.31, -0.9, -0.82, 0.0))
 # Where angles and angular velocities of the joints lie in the observations.
 CHEETAH = ((2, 3, 4, 5, 6, 7), (11, 12, 13, 14, 15, 16))
 ANT = ((11, 12, 5, 6, 7, 8, 9, 10), (25, 26, 19, 20, 21, 22, 23, 24))  # in the order of the actions: hip and ankle of each leg
+WALKER = (
+    (4, 6, 8, 10, 12, 14),
+    (18, 19, 20, 21, 22, 23),
+)  # the links' angles to the vertical
 CART = gains((3.5, 0.9, 0.1, 0.25, 1.0, -0.3, -0.1))
 LINKS = gains((2.0, 0.0, -0.35, 0.0), (0.0, 0.6, 0.0, -0.1))
 POLE = {"stiffness": 14.7, "catch": 0.5}
@@ -101,15 +109,14 @@ DM_CONTROL = {
     "cartpole-swingup": tuned("swing_up", CART, 300_000, **POLE),
     "cartpole-swingup_sparse": tuned("swing_up", CART, 300_000, **POLE),
     "cheetah-run": walking(Gait(17, *CHEETAH, (15, 60), horizon=300), 300_000),
-    "finger-spin": Recipe(500_000, 0.05, 0.05, 8, 4, select_every=5),
+    "finger-spin": walking(Gait(9, (0, 1), (6, 7), (10, 60), tries=200), 100_000),
     "fish-upright": Recipe(300_000, 0.05, 0.05, 8, 4, select_every=5),
-    "hopper-stand": Recipe(1_000_000, 0.05, 0.05, 16, 8, select_every=5),
     "pendulum-swingup": tuned("swing_up", gains((-10, -2, 20)), 50_000, stiffness=19.6, catch=0.3),
     "point_mass-easy": tuned("state", gains((-50, 0, -8, 0), (0, -50, 0, -8)), 50_000),
     "reacher-easy": tuned("dm_reacher", LINKS, 100_000),
     "reacher-hard": tuned("dm_reacher", LINKS, 100_000),
-    "walker-stand": Recipe(600_000, 0.03, 0.05, 16, 8, enough=970, select_every=5),
-    "walker-walk": walking(Gait(24, (4, 6, 8, 10, 12, 14), (18, 19, 20, 21, 22, 23), (20, 80), horizon=250), 300_000),
+    "walker-stand": walking(Gait(24, *WALKER, (20, 80), tries=300), 150_000),
+    "walker-walk": walking(Gait(24, *WALKER, (20, 80), horizon=250), 300_000),
 }
 
 RECIPES: dict[str, Recipe] = {**MUJOCO, **{f"dm_control/{name}-v0": recipe for name, recipe in DM_CONTROL.items()}}

@@ -2,80 +2,29 @@
 
 ARS V2-t (Mania et al. 2018, algorithm 2): random directions in the space of policies are tried forwards and backwards, and the
 policy moves along the best of them. Features are normalised by the mean and deviation of all that were seen.
-A recipe with a gait looks for that first, by chance and then by a (1 + 1) evolution strategy.
+A recipe with a gait looks for that first, by chance and then by a (5 + 1) evolution strategy.
 """
 
-import json
-import os
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import gymnasium
 import numpy as np
 from rich.progress import Progress
-from safetensors import safe_open
-from safetensors.numpy import save_file
 
 from datamodules.expert_features import FEATURES
 from datamodules.linear_policy import LinearPolicy
 from gato_lightning.tasks import REFERENCE_SEED
 from scripts.expert_recipes import Recipe, literature
+from scripts.search_state import Search
 
 TRAINING_SEED = 500_000_000  # first seeds of episodes, beside those of gato_lightning/tasks.py
 SELECTION_SEED = 600_000_000
 SELECTION_EPISODES = 4
 SCORE_EPISODES = 10
+PARENTS = 5  # gaits that are varied
 NEW_GAIN = 0.1  # how strongly a gait is changed where it has no gain yet, such as for the body's pitch
-
-
-@dataclass
-class Search:
-    """The state of a search: all that a checkpoint holds.
-
-    Args:
-        policy: (A, F + 1), the last column is the bias; it acts on normalised features.
-        mean: (F,) of the features seen.
-        square: (F,) sum of squared distances from the mean.
-        best: (A, F + 1) of the best policy, acting on features as they are.
-        scale: (A, F + 1) of changes; where a controller is given, in proportion to its gains, so that zeros stay.
-        gait: parameters of the best gait so far; empty if there is none.
-        numbers: counts and scores.
-        rng: of directions and episodes.
-    """
-
-    policy: np.ndarray
-    mean: np.ndarray
-    square: np.ndarray
-    best: np.ndarray
-    scale: np.ndarray
-    gait: np.ndarray
-    rng: np.random.Generator
-    numbers: dict[str, float] = field(
-        default_factory=lambda: (
-            dict.fromkeys(("timesteps", "iterations", "seen", "tries"), 0)
-            | {"best_return": -np.inf, "gait_return": -np.inf, "gait_width": 0.3}
-        )
-    )
-
-    def save(self, path: Path) -> None:
-        """Writes a checkpoint in one piece."""
-        names = ("policy", "mean", "square", "best", "scale", "gait")
-        arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in names}
-        metadata = {"numbers": json.dumps(self.numbers), "rng": json.dumps(self.rng.bit_generator.state)}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        save_file(arrays, partial, metadata)
-        os.replace(partial, path)
-
-    @classmethod
-    def load(cls, path: Path) -> "Search":
-        """Reads a checkpoint."""
-        with safe_open(path, "numpy") as file:
-            rng = np.random.default_rng()
-            rng.bit_generator.state = json.loads(file.metadata()["rng"])
-            arrays = {key: file.get_tensor(key).copy() for key in file.keys()}  # noqa: SIM118, it is no dict
-            return cls(rng=rng, numbers=json.loads(file.metadata()["numbers"]), **arrays)
 
 
 class Trainer:
@@ -92,7 +41,7 @@ class Trainer:
         self.name, self.recipe, self.checkpoint, self.seed = name, recipe, checkpoint, seed
         self.env = make_env(name)
         self.space = self.env.action_space
-        self.search = Search.load(checkpoint) if checkpoint.exists() else self._begin()
+        self.search = Search.load(checkpoint, recipe.form()) if checkpoint.exists() else self._begin()
 
     def _begin(self) -> Search:
         recipe = self.recipe
@@ -103,25 +52,31 @@ class Trainer:
             size = 0 if recipe.gait else len(FEATURES[recipe.features](**recipe.settings)(observation, 0))
             start, scale = np.zeros((*self.space.shape, size + 1)), np.ones((*self.space.shape, size + 1))
         features = np.zeros(start.shape[1] - 1)
-        return Search(start, features, features, start, scale, np.zeros(0), np.random.default_rng(self.seed))
+        return Search(start, features, features, start, scale, np.zeros((0, 0)), np.zeros(0), np.random.default_rng(self.seed))
 
     def try_gait(self) -> None:
         """Tries one gait; the last try makes the best one the policy."""
-        search, gait, numbers = self.search, self.recipe.gait, self.search.numbers
+        search, gait, numbers, rng = self.search, self.recipe.gait, self.search.numbers, self.search.rng
         by_chance = numbers["tries"] < gait.tries / 3
-        parameters = gait.draw(search.rng) if by_chance else gait.vary(search.gait, numbers["gait_width"], search.rng)
+        if by_chance:
+            parameters = gait.draw(rng)
+        else:
+            # Several parents, because the best one may owe its return to luck that its children do not have.
+            parameters = gait.vary(search.gaits[rng.integers(len(search.gaits))], numbers["gait_width"], rng)
         policy = self._linear(gait.gains(parameters), gait.settings(parameters))
         value, seen = self._episode(policy, TRAINING_SEED + int(numbers["tries"]), gait.horizon)
         numbers["tries"] += 1
         numbers["timesteps"] += len(seen)
-        better = value > numbers["gait_return"]
-        if better:
-            search.gait, numbers["gait_return"] = parameters, value
+        kept = len(search.gaits) < PARENTS or value > search.gait_returns[-1]
+        if kept:
+            place = int(np.searchsorted(-search.gait_returns, -value))
+            search.gaits = np.insert(search.gaits.reshape(-1, len(parameters)), place, parameters, axis=0)[:PARENTS]
+            search.gait_returns = np.insert(search.gait_returns, place, value)[:PARENTS]
         if not by_chance:
             # Wider after a success, narrower after a failure, so that about one try in six succeeds.
-            numbers["gait_width"] = float(np.clip(numbers["gait_width"] * (1.5 if better else 0.93), 0.03, 1.0))
+            numbers["gait_width"] = float(np.clip(numbers["gait_width"] * (1.5 if kept else 0.93), 0.03, 1.0))
         if numbers["tries"] == gait.tries:
-            search.policy = search.best = gait.gains(search.gait)
+            search.policy = search.best = gait.gains(search.gaits[0])
             search.scale = np.maximum(np.abs(search.policy), NEW_GAIN)
             search.mean = search.square = np.zeros(search.policy.shape[1] - 1)
 
@@ -160,8 +115,8 @@ class Trainer:
         while self.recipe.gait and numbers["tries"] < self.recipe.gait.tries:
             self.try_gait()
             if numbers["tries"] % 20 == 0:
-                progress.console.print(f"{self.name}: {numbers['tries']} gaits tried, return {numbers['gait_return']:.1f}")
-                self.search.save(self.checkpoint)
+                progress.console.print(f"{self.name}: {numbers['tries']} gaits tried, return {self.search.gait_returns[0]:.1f}")
+                self.search.save(self.checkpoint, self.recipe.form())
             progress.update(bar, completed=numbers["timesteps"])
         if numbers["iterations"] == 0:
             self.select()  # what there is to start from may be good enough, and is not to be lost
@@ -171,9 +126,9 @@ class Trainer:
                 value = self.select()
                 used, best = int(numbers["timesteps"]), numbers["best_return"]
                 progress.console.print(f"{self.name}: {used} timesteps, return {value:.1f}, best {best:.1f}")
-            self.search.save(self.checkpoint)
+            self.search.save(self.checkpoint, self.recipe.form())
             progress.update(bar, completed=numbers["timesteps"])
-        self.search.save(self.checkpoint)
+        self.search.save(self.checkpoint, self.recipe.form())
 
     def done(self) -> bool:
         """Whether the timesteps are used up, or the policy is as good as the recipe hopes for."""
@@ -202,7 +157,7 @@ class Trainer:
         """A policy (A, F + 1) on features as they are, which are those of the gait found if no others are given."""
         recipe, weight, bias = self.recipe, policy[:, :-1].copy(), policy[:, -1].copy()
         if settings is None:
-            settings = recipe.gait.settings(self.search.gait) if recipe.gait else recipe.settings
+            settings = recipe.gait.settings(self.search.gaits[0]) if recipe.gait else recipe.settings
         return LinearPolicy(weight, bias, "gait" if recipe.gait else recipe.features, settings)
 
     def _plain(self, policy: np.ndarray) -> np.ndarray:

@@ -41,7 +41,7 @@ def trained(path, stop_after=None) -> Trainer:
 
     def counted():
         if len(tries) == stop_after:
-            trainer.search.save(path)  # as the loop does from time to time
+            trainer.search.save(path, trainer.recipe.form())  # as the loop does from time to time
             raise KeyboardInterrupt
         tries.append(try_gait())
 
@@ -58,11 +58,11 @@ def test_the_search_improves_and_a_stopped_one_ends_where_the_other_does(tmp_pat
     whole = trained(tmp_path / "whole.safetensors")
     trained(tmp_path / "parts.safetensors", stop_after=17)
     parts = trained(tmp_path / "parts.safetensors")
-    np.testing.assert_array_equal(parts.search.gait, whole.search.gait)
+    np.testing.assert_array_equal(parts.search.gaits, whole.search.gaits)
     np.testing.assert_array_equal(parts.search.best, whole.search.best)
     assert parts.search.numbers == whole.search.numbers
     assert whole.search.numbers["timesteps"] >= 5000
     policy = whole._linear(whole.search.best)
-    assert policy.settings == {"period": whole.search.gait[0], "size": 8}
+    assert policy.settings == {"period": whole.search.gaits[0, 0], "size": 8}
     still = whole._returns(LinearPolicy(np.zeros((2, 8)), np.zeros(2)), 0, 1)[0]
     assert whole.search.numbers["best_return"] > still + 10, "it swims"

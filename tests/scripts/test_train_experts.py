@@ -71,6 +71,18 @@ def test_features_are_normalised_by_what_was_seen():
     np.testing.assert_allclose(trainer.search.square / 1000, values.var(axis=0))
 
 
+def test_a_checkpoint_that_does_not_fit_is_named(tmp_path):
+    path = tmp_path / "search.safetensors"
+    search = random_search.Trainer(POLE, RECIPES[POLE], path, 0).search
+    search.save(path, RECIPES[POLE].form())
+    random_search.Trainer(POLE, RECIPES[POLE].lasting(7), path, 0)
+    with pytest.raises(UserError, match=r"search\.safetensors: a search by another recipe"):
+        random_search.Trainer(POLE, Recipe(4000, 0.2, 0.2, 4, 2), path, 0)
+    path.write_bytes(b"nothing of the kind")
+    with pytest.raises(UserError, match=r"search\.safetensors: expected a checkpoint"):
+        random_search.Trainer(POLE, RECIPES[POLE], path, 0)
+
+
 def test_an_unknown_expert_is_named_with_the_nearest():
     with pytest.raises(UserError, match="unknown expert 'Hoper-v5'; did you mean Hopper-v5"):
         train_experts.main(["--experts", "Hoper-v5"])
