@@ -6,10 +6,16 @@ from pathlib import Path
 
 import transformers
 
-from benchmarks import collecting, harness, training
+from benchmarks import acting, collecting, data, harness, memory, training
 from gato_lightning.allocator import keep_freed_memory
 
-PARTS = {"training": training.run, "collecting": collecting.run}
+PARTS = {
+    "training": training.run,
+    "acting": acting.run,
+    "data": data.run,
+    "memory": memory.run,
+    "collecting": collecting.run,
+}
 
 
 def main() -> None:

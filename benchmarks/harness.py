@@ -24,7 +24,7 @@ class Row:
         table: which table it stands in.
         work: what was done.
         side: by whom.
-        seconds: of each round.
+        seconds: of each round; none where it is not time that is measured.
         amount: units of work in a round, such as tokens; rates are in units a second.
         against: seconds of our side in the same rounds; None for our own side and where there is no other.
         extra: further columns.
@@ -33,7 +33,7 @@ class Row:
     table: str
     work: str
     side: str
-    seconds: list[float]
+    seconds: list[float] = field(default_factory=list)
     amount: float = 1.0
     against: list[float] | None = None
     extra: dict[str, Any] = field(default_factory=dict)
@@ -45,15 +45,11 @@ class Row:
 
     def cells(self) -> dict[str, str]:
         """The row as the Markdown table shows it; the ratio is the median of the rounds' ratios, theirs over ours."""
-        spread = (max(self.seconds) - min(self.seconds)) / self.median
-        shown = {
-            "work": self.work,
-            "side": self.side,
-            "ms": f"{self.median * 1e3:.4g}",
-            "spread": f"{spread:.0%}",
-            "units/s": f"{self.amount / self.median:,.0f}",
-            "theirs / ours": "",
-        }
+        shown = {"work": self.work, "side": self.side}
+        if self.seconds:
+            spread = (max(self.seconds) - min(self.seconds)) / self.median
+            shown["ms"], shown["spread"] = f"{self.median * 1e3:.4g}", f"{spread:.0%}"
+            shown["units/s"] = f"{self.amount / self.median:,.0f}"
         if self.against is not None:
             ratio = statistics.median(b / a for a, b in zip(self.against, self.seconds, strict=True))
             shown["theirs / ours"] = f"{ratio:.2f}"

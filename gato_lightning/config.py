@@ -24,6 +24,8 @@ class GatoConfig:
         patch_stride: stride of the patch encoder's stem; 1 is full resolution.
         local_position_on_patches: whether patches get local positions too.
         smooth_tables: begin with near bins of continuous values, and near patch positions, alike; unstated in the paper.
+        recompute: compute what happens inside a block anew in the backward pass instead of keeping it; less memory, more time.
+        compile: have `torch.compile` make kernels of the blocks while training; needs a C++ compiler on a CPU.
         vocabulary: the id ranges.
     """
 
@@ -40,4 +42,6 @@ class GatoConfig:
     patch_stride: int = 1
     local_position_on_patches: bool = False
     smooth_tables: bool = True
+    recompute: bool = False
+    compile: bool = False
     vocabulary: Vocabulary = field(default_factory=Vocabulary)

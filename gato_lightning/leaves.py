@@ -41,7 +41,7 @@ class Leaf:
         return self.action_kind if self.is_action else self.observation_kind
 
     def encode(self, values: Any) -> np.ndarray:
-        """(T, num_slots) int64 ids of T values; -1 marks a hole (texts only)."""
+        """(T, num_slots) ids of T values; -1 marks a hole (texts only)."""
         raise NotImplementedError
 
     def id_ranges(self) -> np.ndarray:
@@ -153,14 +153,15 @@ class ContinuousLeaf(Leaf):
 
     def encode(self, values: np.ndarray) -> np.ndarray:
         values = np.asarray(values)
-        values = values.reshape(len(values), self.num_slots).astype(np.float64, copy=False)
+        values = values.reshape(len(values), self.num_slots)
         if np.isnan(values).any():
             t, i = np.argwhere(np.isnan(values))[0]
             raise UserError(f"{self.name}, timestep {t}: NaN at element {i}, expected a number")
         if self.is_action:
             span = np.maximum(self._high - self._low, np.finfo(np.float64).tiny)
             return self._first + to_bins((np.clip(values, self._low, self._high) - self._low) / span * 2.0 - 1.0)
-        return self._first + to_bins(mu_law(values))
+        with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, and so in the outer bins
+            return self._first + to_bins(mu_law(values.astype(np.float32, copy=False)))
 
     def id_ranges(self) -> np.ndarray:
         return np.tile([self._first, NUM_BINS], (self.num_slots, 1))

@@ -57,8 +57,8 @@ class SegmentSampler:
     def __init__(self, store: EpisodeStore, context_length: int, prompts: PromptSettings, timesteps: int | None = None) -> None:
         self.store, self.context_length, self.prompts = store, context_length, prompts
         # Read into memory: these tables are a few bytes a timestep and are searched for every segment.
-        self._slot = np.asarray(store.first_slot)
-        self._episode = np.asarray(store.first_timestep)
+        self._slot = np.asarray(store.first_slot, np.int64)
+        self._episode = np.asarray(store.first_timestep, np.int64)
         self._window = timesteps or max(1, context_length // store.narrowest)
         # A window may begin up to window - 1 steps before its episode, so that every timestep is equally likely.
         self._starts = np.cumsum(np.diff(self._episode) + self._window - 1)

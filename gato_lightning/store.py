@@ -61,12 +61,12 @@ class EpisodeStore:
 
     Attributes:
         ids: (S,) uint16 token ids of all slots.
-        first_slot: (T + 1,) int64 first slot of each timestep, and the end.
+        first_slot: (T + 1,) int32 (int64 where that is too narrow) first slot of each timestep, and the end.
         layout: (T,) uint16 index into `layouts`.
-        first_patch: (T + 1,) int64 first patch slot of each timestep.
+        first_patch: (T + 1,) int32 or int64 first patch slot of each timestep.
         patch_index: (P,) int32 row of `patches` in each patch slot.
         patches: (U, 16, 16, 3) uint8 distinct patches.
-        first_timestep: (E + 1,) int64 first timestep of each episode.
+        first_timestep: (E + 1,) int32 or int64 first timestep of each episode.
         returns: (E,) float32; source: (E,) int32 index into `meta["sources"]`.
 
     Raises:
@@ -89,7 +89,9 @@ class EpisodeStore:
             self.meta: dict[str, Any] = json.loads((self.folder / "meta.json").read_text())
             for name in _ARRAYS:
                 # An empty file cannot be mapped; np.load says so with a ValueError, and such arrays are small.
-                setattr(self, name, np.load(self.folder / f"{name}.npy", mmap_mode="r"))
+                mapped = np.load(self.folder / f"{name}.npy", mmap_mode="r")
+                # A view without memmap's class, whose bookkeeping at every index costs more than the reading.
+                setattr(self, name, np.asarray(mapped))
         except (OSError, ValueError, KeyError) as error:
             raise UserError(f"episode store {self.folder}: cannot be read ({error})") from error
         self.layouts = tuple(
@@ -195,7 +197,8 @@ def _join(episodes: Sequence[TokenEpisode]) -> tuple[dict[str, np.ndarray], list
     sources = list(dict.fromkeys(episode.source for episode in episodes))
 
     def starts(counts: list[np.ndarray]) -> np.ndarray:
-        return np.concatenate([[0], np.cumsum(np.concatenate(counts))]).astype(np.int64)
+        ends = np.cumsum(np.concatenate(counts))
+        return np.concatenate([[0], ends]).astype(np.int32 if ends[-1] < 2**31 else np.int64)
 
     arrays = {
         "ids": np.concatenate([part.ids for part in steps]),

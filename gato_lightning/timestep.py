@@ -160,17 +160,19 @@ class TimestepTokenizer:
     def _encode(self, observed: list[tuple[Leaf, Any]], acted: list[tuple[Leaf, Any]], count: int) -> TokenTimesteps:
         """Every leaf gives a (T, n) block of ids, -1 where a shorter text leaves holes; side by side they are the timesteps."""
         blocks = [leaf.encode(column) for leaf, column in observed]
-        blocks.append(np.full((count, 1), self.vocabulary.separator))
+        blocks.append(np.full((count, 1), self.vocabulary.separator, np.int32))
         blocks += [leaf.encode(column) for leaf, column in acted]
         kinds = [*(leaf.kind for leaf, _ in observed), Kind.SEPARATOR, *(leaf.kind for leaf, _ in acted)]
         images = [(leaf, column) for leaf, column in observed if isinstance(leaf, ImageLeaf)]
         ids = np.concatenate(blocks, axis=1)  # (T, W)
+        filled = ids >= 0
         layouts, layout = _layouts(
-            ids >= 0, np.repeat(kinds, [block.shape[1] for block in blocks]), tuple(leaf.grid for leaf, _ in images)
+            filled, np.repeat(kinds, [block.shape[1] for block in blocks]), tuple(leaf.grid for leaf, _ in images)
         )
         patches = [leaf.patches(column) for leaf, column in images]  # each (T, p, 16, 16, 3)
         flat = np.concatenate(patches, axis=1) if patches else np.empty((0, PATCH, PATCH, 3), np.uint8)
-        return TokenTimesteps(ids[ids >= 0].astype(np.uint16), layouts, layout, *distinct(flat.reshape(-1, PATCH, PATCH, 3)))
+        ids = ids.ravel() if filled.all() else ids[filled]
+        return TokenTimesteps(ids.astype(np.uint16), layouts, layout, *distinct(flat.reshape(-1, PATCH, PATCH, 3)))
 
 
 def _layouts(

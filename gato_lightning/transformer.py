@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from timm.layers import DropPath
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from gato_lightning.block_attention import Block, BlockAttention, blocks, turn
 from gato_lightning.cache import KeyValueCache
@@ -113,6 +114,11 @@ class Transformer(nn.Module):
         self.norm = nn.LayerNorm(config.width)
         self.head_size = config.head_size
         self.rotary = config.positions == "rotary"
+        self.recompute, self.compiled = config.recompute, config.compile
+        if config.compile:
+            # Block by block: their shapes do not depend on the number of patches, and equal blocks share their kernels.
+            for block in self.blocks:
+                block.compile()
         self.learned = nn.Embedding(config.context_length, config.width) if config.positions == "learned" else None
         for name, weight in self.named_parameters():
             if weight.dim() == 2:
@@ -136,8 +142,14 @@ class Transformer(nn.Module):
             x = x + self.learned(position)
         dtype = compute_dtype(x)
         angles = rotary_angles(position, self.head_size, dtype) if self.rotary else None
-        in_blocks = x.device.type == "cpu" and cache is None
-        seen = blocks(mask, dtype) if in_blocks else mask
-        for layer, block in enumerate(self.blocks):
-            x = block(x, seen, angles, cache, layer)
+        if cache is not None:
+            for layer, block in enumerate(self.blocks):
+                x = block.forward(x, mask, angles, cache, layer)  # a chunk has another shape each time: nothing to compile
+            return self.norm(x)
+        seen = blocks(mask, dtype) if x.device.type == "cpu" and not self.compiled else mask
+        for block in self.blocks:
+            if self.recompute and torch.is_grad_enabled():
+                x = checkpoint(block, x, seen, angles, use_reentrant=False)
+            else:
+                x = block(x, seen, angles)
         return self.norm(x)

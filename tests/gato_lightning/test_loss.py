@@ -1,5 +1,7 @@
 """The loss is the formula's: hand-made numbers, only slots with m = 1, and nothing lost by computing logits only there."""
 
+import dataclasses
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -65,3 +67,26 @@ def test_observations_do_not_count(store, tiny_model):
 def test_sums_by():
     sums = sums_by(torch.tensor([0, 2, 0]), torch.tensor([1.0, 5.0, 2.0]), 3)
     assert sums.tolist() == [[3.0, 0.0, 5.0], [2.0, 0.0, 1.0]]
+
+
+def test_packed_loss_equals_the_loss_of_each_segment_alone(store, tiny_model):
+    batch = batch_of(store)
+    packed = torch.zeros(4 * 128).index_put((batch.targets,), token_losses(tiny_model, batch)).view(4, 128)
+    for row in range(4):
+        for segment in range(1, int(batch.segment[row].max()) + 1):
+            slots = batch.segment[row] == segment
+            before = int(slots.nonzero()[0])
+            here = batch.patch_slots // 128 == row
+            inside = here & slots[batch.patch_slots % 128]
+            alone = dataclasses.replace(
+                batch,
+                **{name: getattr(batch, name)[row : row + 1, slots] for name in ("ids", "kinds", "local", "position", "task")},
+                segment=torch.ones(1, int(slots.sum()), dtype=torch.int64),
+                targets=(batch.targets - row * 128 - before)[(batch.targets // 128 == row) & slots[batch.targets % 128]],
+                patch_slots=(batch.patch_slots - row * 128 - before)[inside],
+                patch_index=batch.patch_index[inside],
+                patch_intervals=batch.patch_intervals[inside],
+            )
+            expected = packed[row, slots][alone.targets]
+            assert len(expected)
+            torch.testing.assert_close(token_losses(tiny_model, alone), expected, rtol=1e-4, atol=1e-5)

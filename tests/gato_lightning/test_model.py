@@ -11,6 +11,7 @@ from torch import nn
 
 from gato_lightning.config import GatoConfig
 from gato_lightning.embedding import patch_positions
+from gato_lightning.loss import token_losses
 from gato_lightning.model import Gato
 from gato_lightning.patch_encoder import PatchEncoder
 from gato_lightning.segments import PromptSettings, SegmentSampler
@@ -106,3 +107,29 @@ def test_parameter_counts_of_the_paper(name, published):
         model = Gato(GatoConfig(**{**settings, "vocabulary": Vocabulary(), "smooth_tables": False}))
     count = sum(parameter.numel() for parameter in model.parameters())
     assert abs(count - published) / published < 0.10
+
+
+def gradients(model, batch) -> list[torch.Tensor]:
+    """The losses of a batch, and the gradients of the decoder, the table, and the projection of patches.
+
+    Those deeper in the patch encoder are left out: its norms divide rounding errors by the spread of a patch of one colour.
+    """
+    torch.manual_seed(1)  # positions of patches, stochastic depth
+    losses = token_losses(model, batch)
+    losses.mean().backward()
+    tables = (model.embedding.table.weight, model.embedding.patch_encoder.project.weight)
+    return [losses, *(parameter.grad for parameter in (*model.transformer.parameters(), *tables))]
+
+
+# Compiled code draws its own random numbers, so it is compared without stochastic depth.
+@pytest.mark.parametrize(("setting", "drop_path", "tolerance"), [("recompute", 0.2, 0.0), ("compile", 0.0, 1e-4)])
+def test_settings_of_speed_change_nothing(store, tiny_config, setting, drop_path, tolerance):
+    packer = SequencePacker([SegmentSampler(store, 128, PromptSettings(length=20), 3)], np.ones(1), 128, 0)
+    config = dataclasses.replace(tiny_config, drop_path=drop_path)
+    for indices in (range(3), range(3, 6)):  # two batches with unlike numbers of patches
+        batch, results = collate([packer(i) for i in indices], 128, Vocabulary()), []
+        for on in (False, True):
+            torch.manual_seed(0)
+            results.append(gradients(Gato(dataclasses.replace(config, **{setting: on})).train(), batch))
+        for off, on in zip(*results, strict=True):
+            assert (on - off).norm() <= tolerance * off.norm()
