@@ -6,6 +6,7 @@ episode and compresses nothing; so the Arrow files are written here. Minari read
 """
 
 import contextlib
+import functools
 import importlib.metadata
 import json
 import string
@@ -119,6 +120,7 @@ def episode_metadata(index: int, **entries: Any) -> str:
     return json.dumps({"id": index, **entries})
 
 
+@functools.cache
 def versions() -> dict[str, str]:
     """The installed versions of what decides how an episode goes."""
     found = {}

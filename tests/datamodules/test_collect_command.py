@@ -54,10 +54,16 @@ def complaint(capsys, *args) -> str:
     return capsys.readouterr().err.strip().splitlines()[-1].removeprefix("error: ")
 
 
-def test_data_sets_are_the_same_bytes_for_any_number_of_workers(tmp_path):
+@pytest.fixture
+def small_blocks(monkeypatch):
+    """Several blocks of few episodes."""
+    monkeypatch.setattr("datamodules.control.EPISODES_PER_JOB", 4)
+
+
+def test_data_sets_are_the_same_bytes_for_any_number_of_workers(tmp_path, small_blocks):
     tasks = "cartpole,taxi,babyai-goto-local,metaworld-reach-v3"
     for workers in (1, 3):
-        collect(tasks=tasks, episodes=26, workers=workers, seed=5, out=str(tmp_path / str(workers)))
+        collect(tasks=tasks, episodes=10, workers=workers, seed=5, out=str(tmp_path / str(workers)))
     one, three = contents(tmp_path / "1"), contents(tmp_path / "3")
     assert one.keys() == three.keys()
     assert all(one[path] == three[path] for path in one)
@@ -89,13 +95,13 @@ def _until_killed(plan: Plan, operations: int) -> None:
     Finish(plan)(lambda seed: None, {})
 
 
-def test_a_run_killed_at_any_point_goes_on_with_nothing_twice_or_lost(tmp_path):
+def test_a_run_killed_at_any_point_goes_on_with_nothing_twice_or_lost(tmp_path, small_blocks):
     fork = multiprocessing.get_context("fork")
-    whole = walk(tmp_path / "whole", episodes=27)
+    whole = walk(tmp_path / "whole", episodes=10)
     assert run_plans([whole], 2, 30.0) == {}
     expected, killed, operations = contents(whole.root), 0, 0
     while True:
-        plan = walk(tmp_path / str(operations), episodes=27)
+        plan = walk(tmp_path / str(operations), episodes=10)
         child = fork.Process(target=_until_killed, args=(plan, operations))
         child.start()
         child.join()
@@ -104,12 +110,12 @@ def test_a_run_killed_at_any_point_goes_on_with_nothing_twice_or_lost(tmp_path):
         assert contents(plan.root) == expected
         if child.exitcode == 0:
             break
-        killed, operations = killed + 1, operations + 13
+        killed, operations = killed + 1, operations + 9
     assert killed >= 10, "at many points of the run"
 
 
 def test_the_processes_of_a_killed_run_end_and_the_next_run_goes_on(tmp_path):
-    tasks = {"tasks": "acrobot", "episodes": 60, "workers": 2}
+    tasks = {"tasks": "taxi", "episodes": 100, "workers": 2}
     collect(**tasks, out=str(tmp_path / "whole"))
     child = multiprocessing.get_context("fork").Process(target=collect, kwargs={**tasks, "out": str(tmp_path / "killed")})
     child.start()
