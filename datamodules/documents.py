@@ -1,6 +1,8 @@
 """Documents of prose: what ships with Python, and the user's own text files."""
 
 import ast
+import importlib.metadata
+import importlib.util
 import platform
 import re
 import sysconfig
@@ -11,9 +13,10 @@ from pathlib import Path
 from gato_lightning.errors import UserError
 
 TOPICS, DOCSTRINGS = "python:topics", "python:docstrings"
+PACKAGE = "package:"  # and the name of an installed package: its docstrings
 
 # Tests, and folders that are no part of the library although they lie in it.
-_SKIPPED = {"site-packages", "dist-packages", "test", "tests", "idle_test", "lib2to3", "pydoc_data", "turtledemo"}
+_SKIPPED = {"site-packages", "dist-packages", "test", "tests", "_tests", "idle_test", "lib2to3", "pydoc_data", "turtledemo"}
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,9 @@ def fingerprint(source: str) -> list[object]:
     """What changes when the text of a source does: the version of Python, or size and time of every file."""
     if source in (TOPICS, DOCSTRINGS):
         return [source, platform.python_version()]
+    if source.startswith(PACKAGE):
+        _package_folder(source)
+        return [source, importlib.metadata.version(source.removeprefix(PACKAGE))]
     found = ((path, path.stat()) for path in _text_files(Path(source)))
     return [source, *([str(path), stat.st_size, stat.st_mtime_ns] for path, stat in found)]
 
@@ -46,7 +52,7 @@ def read(sources: Iterable[str]) -> list[Document]:
     """Reads the documents of all sources, without the parts that an earlier document has as well.
 
     Args:
-        sources: `TOPICS`, `DOCSTRINGS`, text files, or folders, of which every `.txt` file at any depth is read.
+        sources: `TOPICS`, `DOCSTRINGS`, `PACKAGE` and a name, text files, or folders, of which every `.txt` file at any depth is read.
 
     Raises:
         UserError: a source that does not exist, holds no text or is not UTF-8; names it.
@@ -75,11 +81,9 @@ def _documents(source: str) -> Iterator[Document]:
 
         yield from (Document(f"{TOPICS}/{name}", (text.strip(),)) for name, text in sorted(topics.items()))
     elif source == DOCSTRINGS:
-        root = Path(sysconfig.get_paths()["stdlib"])
-        for path in sorted(root.rglob("*.py")):
-            inner = path.relative_to(root)
-            if _SKIPPED.isdisjoint(inner.parts):
-                yield Document(f"{DOCSTRINGS}/{inner.as_posix()}", tuple(_docstrings(path)))
+        yield from _modules(source, Path(sysconfig.get_paths()["stdlib"]))
+    elif source.startswith(PACKAGE):
+        yield from _modules(source, _package_folder(source))
     else:
         root = Path(source)
         for path in _text_files(root):
@@ -88,6 +92,22 @@ def _documents(source: str) -> Iterator[Document]:
                 yield Document(name, (path.read_text(encoding="utf-8").strip(),))
             except UnicodeDecodeError as error:
                 raise UserError(f"text file {path}: not UTF-8 at byte {error.start}") from error
+
+
+def _modules(source: str, root: Path) -> Iterator[Document]:
+    """The docstrings below a folder, a document a file."""
+    for path in sorted(root.rglob("*.py")):
+        inner = path.relative_to(root)
+        if _SKIPPED.isdisjoint(inner.parts):
+            yield Document(f"{source}/{inner.as_posix()}", tuple(_docstrings(path)))
+
+
+def _package_folder(source: str) -> Path:
+    """Where the files of an installed package lie; it is not imported."""
+    found = importlib.util.find_spec(source.removeprefix(PACKAGE))
+    if found is None or not found.submodule_search_locations:
+        raise UserError(f"text source {source}: no such package is installed")
+    return Path(found.submodule_search_locations[0])
 
 
 def _docstrings(path: Path) -> Iterator[str]:
@@ -107,7 +127,7 @@ def _text_files(source: Path) -> list[Path]:
     if source.is_file():
         return [source]
     if not source.is_dir():
-        raise UserError(f"text source {source}: no such file or folder; expected one, '{TOPICS}' or '{DOCSTRINGS}'")
+        raise UserError(f"text source {source}: no such file or folder; expected one, '{TOPICS}', '{DOCSTRINGS}' or '{PACKAGE}NAME'")
     files = sorted(source.rglob("*.txt"))
     if not any(path.stat().st_size for path in files):
         raise UserError(f"text source {source}: no .txt file with text in it")

@@ -78,6 +78,12 @@ class UntilSuccess(gymnasium.Wrapper):
         return self.env.render()[::-1, ::-1]  # the suite's camera hangs upside down
 
 
+def action_levels(finest: float) -> np.ndarray:
+    """0 and the powers of two from `finest` to 1 with both signs, in order: fine where the hand arrives, coarse on its way."""
+    powers = 0.5 ** np.arange(1 + int(np.log2(1.0 / finest)))
+    return np.concatenate([-powers, [0.0], powers[::-1]])
+
+
 class MetaWorldDataModule(ControlDataModule):
     """One Meta-World task; the goal is drawn anew for each episode and visible.
 
@@ -85,23 +91,23 @@ class MetaWorldDataModule(ControlDataModule):
         env_id: the task, such as `reach-v3`.
         max_episode_steps: an episode ends there without success; at most 500. Experts need 250 or fewer on all tasks
             but push-back (342), and 135 or fewer on the easier ones.
-        action_grain: the expert's actions are rounded to multiples of this; 0 leaves them. A pupil that predicts tokens
-            reaches a lower loss on fewer different actions.
+        finest_action: the expert's actions are rounded to powers of two, 1, 1/2, 1/4 .. down to this, or 0; None leaves them.
+            A pupil that predicts tokens reaches a lower loss on fewer different actions.
         kwargs: of `ControlDataModule`.
     """
 
     domain = "metaworld"
     observation_space, action_space = OBSERVATIONS, ACTIONS
 
-    def __init__(self, env_id: str, max_episode_steps: int = 250, action_grain: float = 0.0, **kwargs: Any) -> None:
+    def __init__(self, env_id: str, max_episode_steps: int = 250, finest_action: float | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if env_id not in ENV_POLICY_MAP:
             raise unknown("Meta-World task", env_id, ENV_POLICY_MAP)
         if not 1 <= max_episode_steps <= LONGEST:
             raise UserError(f"max_episode_steps: {max_episode_steps}, expected 1 to {LONGEST}")
-        if not 0 <= action_grain <= 1:
-            raise UserError(f"action_grain: {action_grain}, expected 0 to 1")
-        self.env_id, self.max_episode_steps, self.action_grain = env_id, max_episode_steps, action_grain
+        if finest_action is not None and not 0 < finest_action <= 1:
+            raise UserError(f"finest_action: {finest_action}, expected a number above 0 and up to 1")
+        self.env_id, self.max_episode_steps, self.finest_action = env_id, max_episode_steps, finest_action
 
     @property
     def expert_name(self) -> str:
@@ -114,12 +120,13 @@ class MetaWorldDataModule(ControlDataModule):
 
     def make_expert(self, env: gymnasium.Env) -> Expert:
         policy = ENV_POLICY_MAP[self.env_id]()
+        levels = action_levels(self.finest_action) if self.finest_action else None
 
         def act(observation: np.ndarray, executed: np.ndarray | None) -> np.ndarray:
             # A copy, because some policies write into the observation.
             action = np.clip(policy.get_action(observation.copy()), -1, 1)
-            if self.action_grain:
-                action = np.clip(np.round(action / self.action_grain) * self.action_grain, -1, 1)
+            if levels is not None:
+                action = levels[np.abs(action[:, None] - levels).argmin(axis=1)]
             return action.astype(np.float32)
 
         return act

@@ -71,7 +71,7 @@ def test_spaces_hold_without_making_an_environment():
 
 
 def test_the_expert_leaves_the_observation_alone():
-    module = MetaWorldDataModule("door-open-v3", action_grain=0.25)  # its policy writes into what it is given
+    module = MetaWorldDataModule("door-open-v3", finest_action=0.25)  # its policy writes into what it is given
     observation, _ = module.env.reset(seed=0)
     before = observation.copy()
     action = module.make_expert(module.env)(observation, None)
@@ -104,7 +104,7 @@ def test_it_draws_a_frame():
     [
         ({"env_id": "drawer-opn-v3"}, "'drawer-opn-v3'; did you mean drawer-open-v3"),
         ({"env_id": "reach-v3", "max_episode_steps": 501}, "max_episode_steps: 501, expected 1 to 500"),
-        ({"env_id": "reach-v3", "action_grain": 2}, "action_grain: 2"),
+        ({"env_id": "reach-v3", "finest_action": 2}, "action_grain: 2"),
     ],
 )
 def test_mistakes_are_named(settings, message):
