@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium import spaces
 
 from datamodules.base import Job, Split, TaskDataModule
-from datamodules.documents import DOCSTRINGS, TOPICS, Document, fingerprint, read
+from datamodules.documents import DOCSTRINGS, PACKAGE, TOPICS, Document, fingerprint, read
 from datamodules.pairs import check_fraction, check_least, grouped
 from datamodules.splits import is_held_out
 from gato_lightning.episode import Episode
@@ -29,7 +29,8 @@ class TextDataModule(TaskDataModule):
     Held out are whole documents (all docstrings of a file are one), less what stands in a training document too.
 
     Args:
-        sources: `python:topics` (Python's language reference), `python:docstrings` (the standard library's), text
+        sources: `python:topics` (Python's language reference), `python:docstrings` (the standard library's), `package:NAME`
+            (the docstrings of an installed package), text
             files, and folders, of which every `.txt` file is read.
         piece_tokens: most tokens of a piece, 8 or more; None for as many as the context holds.
         held_out: share of the documents that is never trained on, in (0, 1).
@@ -42,7 +43,7 @@ class TextDataModule(TaskDataModule):
 
     def __init__(
         self,
-        sources: Sequence[str] = (TOPICS, DOCSTRINGS),
+        sources: Sequence[str] = (TOPICS, DOCSTRINGS, f"{PACKAGE}numpy", f"{PACKAGE}scipy"),
         piece_tokens: int | None = None,
         held_out: float = 0.1,
         openings: int = 32,
