@@ -52,7 +52,8 @@ def read(sources: Iterable[str]) -> list[Document]:
     """Reads the documents of all sources, without the parts that an earlier document has as well.
 
     Args:
-        sources: `TOPICS`, `DOCSTRINGS`, `PACKAGE` and a name, text files, or folders, of which every `.txt` file at any depth is read.
+        sources: `TOPICS`, `DOCSTRINGS`, `PACKAGE` and a name, text files, or folders, of which every `.txt` file at any
+            depth is read.
 
     Raises:
         UserError: a source that does not exist, holds no text or is not UTF-8; names it.
@@ -127,7 +128,8 @@ def _text_files(source: Path) -> list[Path]:
     if source.is_file():
         return [source]
     if not source.is_dir():
-        raise UserError(f"text source {source}: no such file or folder; expected one, '{TOPICS}', '{DOCSTRINGS}' or '{PACKAGE}NAME'")
+        expected = f"expected one, '{TOPICS}', '{DOCSTRINGS}' or '{PACKAGE}NAME'"
+        raise UserError(f"text source {source}: no such file or folder; {expected}")
     files = sorted(source.rglob("*.txt"))
     if not any(path.stat().st_size for path in files):
         raise UserError(f"text source {source}: no .txt file with text in it")

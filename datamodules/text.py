@@ -30,8 +30,7 @@ class TextDataModule(TaskDataModule):
 
     Args:
         sources: `python:topics` (Python's language reference), `python:docstrings` (the standard library's), `package:NAME`
-            (the docstrings of an installed package), text
-            files, and folders, of which every `.txt` file is read.
+            (an installed package's), text files, and folders, of which every `.txt` file is read.
         piece_tokens: most tokens of a piece, 8 or more; None for as many as the context holds.
         held_out: share of the documents that is never trained on, in (0, 1).
         openings: held-out pieces whose openings are continued while training.

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from metaworld.env_dict import ALL_V3_ENVIRONMENTS_GOAL_OBSERVABLE
 
-from datamodules.metaworld import MetaWorldDataModule
+from datamodules.metaworld import MetaWorldDataModule, action_levels
 from gato_lightning.errors import UserError
 
 pytestmark = pytest.mark.filterwarnings("ignore:Constant")  # pytest undoes the module's own filter
@@ -77,7 +77,13 @@ def test_the_expert_leaves_the_observation_alone():
     action = module.make_expert(module.env)(observation, None)
     np.testing.assert_array_equal(observation, before)
     assert module.action_space.contains(action)
-    np.testing.assert_array_equal(action, np.round(action * 4) / 4)
+    assert np.isin(action, [-1, -0.5, -0.25, 0, 0.25, 0.5, 1]).all()
+
+
+def test_actions_are_rounded_to_the_nearest_power_of_two():
+    levels = action_levels(0.1)  # not a power of two: down to the last one above it
+    np.testing.assert_array_equal(levels, [-1, -0.5, -0.25, -0.125, 0, 0.125, 0.25, 0.5, 1])
+    np.testing.assert_array_equal(action_levels(1.0), [-1, 0, 1])
 
 
 def test_the_time_limit():
@@ -104,7 +110,7 @@ def test_it_draws_a_frame():
     [
         ({"env_id": "drawer-opn-v3"}, "'drawer-opn-v3'; did you mean drawer-open-v3"),
         ({"env_id": "reach-v3", "max_episode_steps": 501}, "max_episode_steps: 501, expected 1 to 500"),
-        ({"env_id": "reach-v3", "finest_action": 2}, "action_grain: 2"),
+        ({"env_id": "reach-v3", "finest_action": 2}, "finest_action: 2"),
     ],
 )
 def test_mistakes_are_named(settings, message):

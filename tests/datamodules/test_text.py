@@ -1,6 +1,8 @@
 import json
 import math
 import shutil
+import subprocess
+import sys
 import sysconfig
 from collections import Counter
 from pathlib import Path
@@ -68,6 +70,19 @@ def test_what_python_ships_is_read_without_copies(tmp_path: Path, monkeypatch: p
     assert "python:docstrings/copy_of_json/decoder.py" in named
     assert not any(name.startswith(("python:docstrings/json", "python:docstrings/test")) for name in named)
     assert "Simple JSON <https://json.org> decoder" in named["python:docstrings/copy_of_json/decoder.py"].text
+
+
+def test_an_installed_package_is_read_without_importing_it():
+    code = (
+        "import sys; from datamodules.documents import read; names = [d.name for d in read(['package:sentencepiece'])];"
+        "assert 'package:sentencepiece/__init__.py' in names, names; assert 'sentencepiece' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_package_that_is_not_installed_is_named():
+    with pytest.raises(UserError, match="text source package:nowhere: no such package is installed"):
+        read(["package:nowhere"])
 
 
 def test_near_copies_are_dropped_whatever_their_case_and_spacing(tmp_path: Path):
