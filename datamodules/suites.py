@@ -93,7 +93,7 @@ _LONG_METAWORLD = {"push-back": 500}  # steps; the others are done in 250
 
 _DM_CONTROL = """
     cartpole-balance cartpole-balance_sparse cartpole-swingup cartpole-swingup_sparse pendulum-swingup point_mass-easy
-    reacher-easy reacher-hard
+    reacher-easy reacher-hard cheetah-run
 """.split()  # noqa: SIM905  (a list would take a line for each)
 
 
@@ -155,6 +155,9 @@ SUITES: dict[str, tuple[Task, ...]] = {
         _mujoco("reacher", "Reacher-v5"),
         _mujoco("pusher", "Pusher-v5"),
         _mujoco("swimmer", "Swimmer-v5"),
+        _mujoco("halfcheetah", "HalfCheetah-v5"),
+        _mujoco("hopper", "Hopper-v5"),
+        _mujoco("walker2d", "Walker2d-v5"),
     ),
     "dm_control": tuple(map(_dm_control, _DM_CONTROL)),
 }

@@ -91,15 +91,15 @@ LINKS = gains((2.0, 0.0, -0.35, 0.0), (0.0, 0.6, 0.0, -0.1))
 POLE = {"stiffness": 14.7, "catch": 0.5}
 
 MUJOCO = {
-    "Ant-v5": walking(Gait(27, *ANT, (8, 30), rest=(0, 1, 0, 1, 0, -1, 0, -1), tries=600, horizon=250), 400_000),
+    "Ant-v5": walking(Gait(27, *ANT, (8, 30), rest=(0, 1, 0, 1, 0, -1, 0, -1), tries=60, horizon=150), 100_000),
     "HalfCheetah-v5": walking(Gait(17, *CHEETAH, (4, 16), tries=600), 400_000),
-    "Hopper-v5": walking(Gait(11, (2, 3, 4), (8, 9, 10), (20, 200), tries=1000, horizon=250), 300_000),
+    "Hopper-v5": walking(Gait(11, (2, 3, 4), (8, 9, 10), (20, 200), tries=240, horizon=150), 100_000),
     "InvertedDoublePendulum-v5": tuned("state", DOUBLE_POLE, 500_000, enough=9350),
     "InvertedPendulum-v5": tuned("state", SINGLE_POLE, 100_000, enough=1000),
     "Pusher-v5": tuned("pusher", diagonal(7, 5.0, 0.3, 3.0, -0.5), 400_000),
     "Reacher-v5": tuned("reacher", gains((0.1, 0.0, -0.03, 0.0), (0.0, 0.1, 0.0, -0.03)), 100_000),
     "Swimmer-v5": walking(Gait(8, (1, 2), (6, 7), (10, 60), tries=200, horizon=300), 200_000),
-    "Walker2d-v5": walking(Gait(17, *CHEETAH, (40, 200), tries=1000, horizon=250), 300_000),
+    "Walker2d-v5": walking(Gait(17, *CHEETAH, (40, 200), tries=240, horizon=150), 100_000),
 }
 
 DM_CONTROL = {
@@ -109,7 +109,7 @@ DM_CONTROL = {
     "cartpole-swingup": tuned("swing_up", CART, 300_000, **POLE),
     "cartpole-swingup_sparse": tuned("swing_up", CART, 300_000, **POLE),
     "cheetah-run": walking(Gait(17, *CHEETAH, (15, 60), horizon=300), 300_000),
-    "finger-spin": walking(Gait(9, (0, 1), (6, 7), (10, 60), tries=200), 100_000),
+    "finger-spin": walking(Gait(9, (0, 1), (6, 7), (10, 60), tries=100), 100_000),
     "fish-upright": Recipe(300_000, 0.05, 0.05, 8, 4, select_every=5),
     "pendulum-swingup": tuned("swing_up", gains((-10, -2, 20)), 50_000, stiffness=19.6, catch=0.3),
     "point_mass-easy": tuned("state", gains((-50, 0, -8, 0), (0, -50, 0, -8)), 50_000),
