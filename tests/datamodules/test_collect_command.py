@@ -110,7 +110,7 @@ def test_a_run_killed_at_any_point_goes_on_with_nothing_twice_or_lost(tmp_path, 
         assert contents(plan.root) == expected
         if child.exitcode == 0:
             break
-        killed, operations = killed + 1, operations + 9
+        killed, operations = killed + 1, operations + 5
     assert killed >= 10, "at many points of the run"
 
 
