@@ -35,6 +35,10 @@ class MujocoDataModule(GymDataModule):
         """The expert."""
         return LinearPolicy.load(EXPERTS / f"{self.env_id}.safetensors")
 
+    @property
+    def expert_name(self) -> str:
+        return f"this project's linear policy for {self.env_id}"
+
     def settings(self) -> dict[str, Any]:
         """The arguments, and the expert itself: a better one shows its demonstrations anew."""
         numbers = self.policy.weight.tobytes() + self.policy.bias.tobytes()
