@@ -6,6 +6,7 @@ it is shown one by one.
 """
 
 import tempfile
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -96,7 +97,7 @@ def against_peer(size: Size, seconds: float) -> list[Row]:
             "GPT-2, its cache, one pass over the observation": peer_step(peer),
         }
         title = f"{size.name}, context {CONTEXT}, fp32, 1 thread"
-        result = rows("Acting, control steps", title, sides, 1.0, seconds)
+        result = rows("Acting, control steps", title, sides, 1.0, seconds, time.process_time)
     result[0].extra["ours / theirs"] = f"{result[0].median / result[1].median:.2f}"
     return result
 
@@ -116,7 +117,9 @@ def side_by_side(size: Size, seconds: float) -> list[Row]:
             (f"context {CONTEXT}", {n: full_context(p, _first(observations, n)) for n, p in full.items()}),
         ):
             named = {f"{n} at once": run for n, run in sides.items()}
-            pair = rows("Acting, episodes side by side", f"{size.name}, {title}, 1 thread", named, 1.0, seconds)
+            pair = rows(
+                "Acting, episodes side by side", f"{size.name}, {title}, 1 thread", named, 1.0, seconds, time.process_time
+            )
             for row, lanes in zip(pair, sides, strict=True):
                 row.amount = lanes
             gain = 32 * pair[1].median / pair[0].median

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from gymnasium import spaces
 
 from benchmarks import work
 from benchmarks.harness import Row, interleave
@@ -33,6 +34,7 @@ def loading(folder: Path, seconds: float) -> list[Row]:
     result = []
     for name, space, observe in (
         ("control", work.control_space(), work.control_values),
+        ("control, 159 tokens a timestep", spaces.Box(-1, 1, (154,)), lambda rng, steps: rng.uniform(-1, 1, (steps, 154))),
         ("images, all patches distinct", work.image_space(), work.noise_frames),
         ("images, still background", work.image_space(), work.still_frames),
     ):
@@ -41,7 +43,7 @@ def loading(folder: Path, seconds: float) -> list[Row]:
             [SegmentSampler(store, LONG.context_length, PromptSettings())], np.ones(1), LONG.context_length, seed=0
         )
         slots = LONG.batch_size * LONG.context_length
-        taken = interleave({"ours": partial(load, packer, itertools.count())}, seconds)["ours"]
+        taken = interleave({"ours": partial(load, packer, itertools.count())}, seconds, clock=time.process_time)["ours"]
         row = Row("Data path", f"batches, {name}", "ours", taken, slots)
         row.extra["padding"] = f"{padding(packer, LONG.context_length):.1%}"
         result.append(row)
@@ -66,7 +68,7 @@ def tokenising(seconds: float) -> Row:
     values = work.control_values(rng, steps).astype(np.float32)
     actions = rng.uniform(-1, 1, (steps, 4)).astype(np.float32)
     episode = Episode(values, actions, np.zeros(steps, np.float32), "made up")
-    taken = interleave({"ours": lambda: tokens.encode_episode(episode)}, seconds)["ours"]
+    taken = interleave({"ours": lambda: tokens.encode_episode(episode)}, seconds, clock=time.process_time)["ours"]
     return Row("Data path", "tokenising continuous values", "ours", taken, steps * 43)
 
 

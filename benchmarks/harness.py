@@ -56,27 +56,33 @@ class Row:
         return shown | {key: f"{value:.3g}" if isinstance(value, float) else str(value) for key, value in self.extra.items()}
 
 
-def interleave(sides: Mapping[str, Callable[[], Any]], seconds: float, rounds: int = ROUNDS) -> dict[str, list[float]]:
+def interleave(
+    sides: Mapping[str, Callable[[], Any]],
+    seconds: float,
+    rounds: int = ROUNDS,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, list[float]]:
     """Seconds of one call of each side in each round.
 
     Args:
         sides: what to run, by name.
         seconds: how long a side runs in a round, at least; short work is repeated.
         rounds: how many.
+        clock: in seconds; for work of one thread, `time.process_time` leaves out what else the machine does.
     """
     repeats = {}
     for name, run in sides.items():
         run()  # allocations, caches, compilation
-        begin = time.perf_counter()
+        begin = clock()
         run()
-        repeats[name] = max(1, round(seconds / (time.perf_counter() - begin)))
+        repeats[name] = max(1, round(seconds / (clock() - begin)))
     taken: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(rounds):
         for name, run in sides.items():
-            begin = time.perf_counter()
+            begin = clock()
             for _ in range(repeats[name]):
                 run()
-            taken[name].append((time.perf_counter() - begin) / repeats[name])
+            taken[name].append((clock() - begin) / repeats[name])
     return taken
 
 
@@ -86,15 +92,12 @@ def rows(
     sides: Mapping[str, Callable[[], Any]],
     amount: float,
     seconds: float = 0.5,
-    extra: Mapping[str, Mapping[str, Any]] | None = None,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> list[Row]:
     """Measures sides of the same work; the first one is ours."""
-    taken = interleave(sides, seconds)
+    taken = interleave(sides, seconds, clock=clock)
     ours = next(iter(sides))
-    return [
-        Row(table, work, name, times, amount, None if name == ours else taken[ours], dict((extra or {}).get(name, {})))
-        for name, times in taken.items()
-    ]
+    return [Row(table, work, name, times, amount, None if name == ours else taken[ours]) for name, times in taken.items()]
 
 
 def machine() -> dict[str, str]:
