@@ -18,12 +18,14 @@ from metaworld.sawyer_xyz_env import SawyerXYZEnv
 
 from datamodules.control import ControlDataModule, Expert
 from gato_lightning.errors import UserError, unknown
+from gato_lightning.patches import PATCH
 
 LONGEST = SawyerXYZEnv.max_path_length  # 500; the simulation refuses further steps
 # Every task has these spaces, if the bounds of its goal are left out; so none has to be made only to be asked.
 OBSERVATIONS = spaces.Box(-np.inf, np.inf, (39,), np.float64)
 ACTIONS = spaces.Box(-1.0, 1.0, (4,), np.float32)
-VIDEO = {"camera_name": "corner2", "width": 200, "height": 200}
+CAMERA = "corner2"
+VIDEO_SIZE = 200  # pixels a side
 
 # The scripted policies ask for more than an action's bounds allow; it is clipped here.
 warnings.filterwarnings("ignore", message=r"Constant\(s\) may be too high", module=r"metaworld\.")
@@ -53,10 +55,16 @@ class UntilSuccess(gymnasium.Wrapper):
     """Reward 1 at the first success, where the episode ends; the return is the success.
 
     The observation (39,) holds the hand, the gripper and the objects now and a step ago, and the goal.
+
+    Args:
+        task: such as `reach-v3`.
+        render_mode: as in Gymnasium.
+        size: pixels a side of what `render` draws.
     """
 
-    def __init__(self, task: str, render_mode: str | None = None) -> None:
-        env = _quickly_made(ALL_V3_ENVIRONMENTS[task])(render_mode=render_mode, **(VIDEO if render_mode else {}))
+    def __init__(self, task: str, render_mode: str | None = None, size: int = VIDEO_SIZE) -> None:
+        camera = {"camera_name": CAMERA, "width": size, "height": size} if render_mode else {}
+        env = _quickly_made(ALL_V3_ENVIRONMENTS[task])(render_mode=render_mode, **camera)
         # What the suite's own "goal observable" classes set, except that each reset draws a new goal, from the seed.
         env._partially_observable = False
         del env.sawyer_observation_space  # cached for a hidden goal
@@ -84,6 +92,30 @@ def action_levels(finest: float) -> np.ndarray:
     return np.concatenate([-powers, [0.0], powers[::-1]])
 
 
+class Pictures(gymnasium.ObservationWrapper):
+    """Observations are a picture of the scene and the hand: its place in metres and how far the gripper is open.
+
+    The goal is in the picture where the suite draws it: as a coloured dot, or as the thing to reach or move.
+
+    Args:
+        env: draws pictures of `size` pixels a side.
+
+    Attributes:
+        state: the latest observation of `env`, (39,), which the scripted policies go by.
+    """
+
+    state: np.ndarray
+
+    def __init__(self, env: gymnasium.Env, size: int) -> None:
+        super().__init__(env)
+        hand, image = spaces.Box(-np.inf, np.inf, (4,), np.float64), spaces.Box(0, 255, (size, size, 3), np.uint8)
+        self.observation_space = spaces.Dict({"hand": hand, "image": image})
+
+    def observation(self, observation: np.ndarray) -> dict[str, np.ndarray]:
+        self.state = observation
+        return {"hand": observation[:4].copy(), "image": np.ascontiguousarray(self.render())}
+
+
 class MetaWorldDataModule(ControlDataModule):
     """One Meta-World task; the goal is drawn anew for each episode and visible.
 
@@ -95,6 +127,7 @@ class MetaWorldDataModule(ControlDataModule):
             they creep: with 4, reach takes 30 steps instead of 50 and survives coarser actions.
         finest_action: the expert's actions are rounded to powers of two, 1, 1/2, 1/4 .. down to this, or 0; None leaves them.
             A pupil that predicts tokens reaches a lower loss on fewer different actions.
+        image_size: pixels a side of a picture that takes the place of the state; None: the state, (39,).
         kwargs: of `ControlDataModule`.
     """
 
@@ -107,6 +140,7 @@ class MetaWorldDataModule(ControlDataModule):
         max_episode_steps: int = 250,
         action_gain: float = 1.0,
         finest_action: float | None = None,
+        image_size: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -118,25 +152,33 @@ class MetaWorldDataModule(ControlDataModule):
             raise UserError(f"action_gain: {action_gain}, expected a finite number above 0")
         if finest_action is not None and not 0 < finest_action <= 1:
             raise UserError(f"finest_action: {finest_action}, expected a number above 0 and up to 1")
+        if image_size is not None and image_size < PATCH:
+            raise UserError(f"image_size: {image_size}, expected null or at least {PATCH}, the side of a patch")
         self.env_id, self.max_episode_steps = env_id, max_episode_steps
-        self.action_gain, self.finest_action = action_gain, finest_action
+        self.action_gain, self.finest_action, self.image_size = action_gain, finest_action, image_size
+        if image_size:
+            self.observation_space = self.env.observation_space
 
     @property
     def expert_name(self) -> str:
         return f"Meta-World's {ENV_POLICY_MAP[self.env_id].__name__}"
 
     def make_env(self, render_mode: str | None = None) -> gymnasium.Env:
+        if self.image_size:
+            render_mode = "rgb_array"
         if render_mode and sys.platform == "linux" and "DISPLAY" not in os.environ:
             os.environ.setdefault("MUJOCO_GL", "egl")  # MuJoCo's default needs a display
-        return TimeLimit(UntilSuccess(self.env_id, render_mode), self.max_episode_steps)
+        env = TimeLimit(UntilSuccess(self.env_id, render_mode, self.image_size or VIDEO_SIZE), self.max_episode_steps)
+        return Pictures(env, self.image_size) if self.image_size else env
 
     def make_expert(self, env: gymnasium.Env) -> Expert:
         policy = ENV_POLICY_MAP[self.env_id]()
         levels = action_levels(self.finest_action) if self.finest_action else None
 
-        def act(observation: np.ndarray, executed: np.ndarray | None) -> np.ndarray:
+        def act(observation: Any, executed: np.ndarray | None) -> np.ndarray:
+            state = env.state if isinstance(env, Pictures) else observation
             # A copy, because some policies write into the observation.
-            action = np.clip(self.action_gain * policy.get_action(observation.copy()), -1, 1)
+            action = np.clip(self.action_gain * policy.get_action(state.copy()), -1, 1)
             if levels is not None:
                 action = levels[np.abs(action[:, None] - levels).argmin(axis=1)]
             return action.astype(np.float32)

@@ -97,6 +97,9 @@ _DM_CONTROL = """
 """.split()  # noqa: SIM905  (a list would take a line for each)
 
 
+_ATARI = ("Assault", "Boxing", "Breakout", "Enduro", "Freeway", "Gopher", "Pong", "RoadRunner", "SpaceInvaders")
+
+
 def _babyai(level: str) -> Task:
     env_id = f"BabyAI-{level}" if "-v" in level else f"BabyAI-{level}-v0"
     name = f"babyai-{_hyphened(level.partition('-v')[0])}"
@@ -132,6 +135,10 @@ def _lander(name: str, **env_kwargs: Any) -> Task:
     return Task(name, "classic", "box2d", "datamodules.box2d.Box2DDataModule", arguments)
 
 
+def _atari(game: str) -> Task:
+    return Task(f"atari-{_hyphened(game)}", "atari", "atari", "datamodules.atari.AtariDataModule", {"game": game})
+
+
 SUITES: dict[str, tuple[Task, ...]] = {
     "babyai": tuple(map(_babyai, _BABYAI)),
     "metaworld": tuple(map(_metaworld, _METAWORLD)),
@@ -149,6 +156,7 @@ SUITES: dict[str, tuple[Task, ...]] = {
         _toy("cliffwalking", "CliffWalking-v1"),
         _toy("blackjack", "Blackjack-v1"),
     ),
+    "atari": tuple(map(_atari, _ATARI)),
     "mujoco": (
         _mujoco("inverted-pendulum", "InvertedPendulum-v5"),
         _mujoco("inverted-double-pendulum", "InvertedDoublePendulum-v5"),

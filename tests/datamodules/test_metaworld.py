@@ -113,9 +113,26 @@ def test_it_draws_a_frame():
     env.close()
 
 
+def test_pictures_take_the_place_of_the_state():
+    try:
+        module = MetaWorldDataModule("drawer-close-v3", image_size=64, episodes=1)
+        (episode,) = module.jobs("train")[0]()
+    except Exception as error:  # no OpenGL on this machine; what it raises depends on what is missing
+        pytest.skip(f"cannot draw here: {error!r}")
+    (by_state,) = MetaWorldDataModule("drawer-close-v3", episodes=1).jobs("train")[0]()
+    np.testing.assert_array_equal(episode.actions, by_state.actions)  # the expert still goes by the state
+    np.testing.assert_array_equal(episode.observations["hand"], by_state.observations[:, :4])
+    images = episode.observations["image"]
+    assert images.shape == (len(by_state.actions), 64, 64, 3)
+    assert images[0].std() > 10, "not blank"
+    assert (images[0] != images[-1]).any(), "the arm moves"
+    assert episode.rewards[-1] == 1.0
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        ({"env_id": "reach-v3", "image_size": 8}, "image_size: 8, expected null or at least 16"),
         ({"env_id": "drawer-opn-v3"}, "'drawer-opn-v3'; did you mean drawer-open-v3"),
         ({"env_id": "reach-v3", "max_episode_steps": 501}, "max_episode_steps: 501, expected 1 to 500"),
         ({"env_id": "reach-v3", "finest_action": 2}, "finest_action: 2"),
