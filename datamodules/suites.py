@@ -166,6 +166,7 @@ SUITES: dict[str, tuple[Task, ...]] = {
         _mujoco("halfcheetah", "HalfCheetah-v5"),
         _mujoco("hopper", "Hopper-v5"),
         _mujoco("walker2d", "Walker2d-v5"),
+        _mujoco("ant", "Ant-v5"),
     ),
     "dm_control": tuple(map(_dm_control, _DM_CONTROL)),
 }
