@@ -4,10 +4,15 @@ from datamodules.mixture import MixtureDataModule
 from gato_lightning.cli import run
 from gato_lightning.module import GatoModule
 
+COMMANDS = {
+    "collect": "datamodules.collect_command:collect",
+    **{name: f"gato_lightning.write_commands:{name}" for name in ("caption", "answer", "chat", "tokenizer")},
+}
+
 
 def main(args: list[str] | None = None) -> None:
     """Runs the command line `args`, by default that of the process."""
-    run(GatoModule, MixtureDataModule, args, {"collect": "datamodules.collect_command:collect"})
+    run(GatoModule, MixtureDataModule, args, COMMANDS)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from datamodules.faults import Fault, check_faults
 from gato_lightning.embedding import NUM_LOCAL
 from gato_lightning.episode import Episode
 from gato_lightning.errors import UserError
+from gato_lightning.image_files import ImageSettings
 from gato_lightning.segments import PromptSettings, SegmentSampler
 from gato_lightning.store import EpisodeStore, TokenEpisode, write_store
 from gato_lightning.tasks import ControlTask, GenerationTask
@@ -42,12 +43,14 @@ class TaskDataModule(LightningDataModule):
 
     Attributes:
         domain: the suite, by which weights and scores are grouped.
+        images: how an image from outside is resized to look like those of the task, where it has such.
         max_faults: share of a split's examples that may be faulty, in [0, 1]; those are left out and listed.
         observation_space, action_space: the schema; set by the subclass.
         name, text_tokenizer, context_length, tokenizer: handed in by the mixture, see `connect`.
     """
 
     domain: ClassVar[str]
+    images: ImageSettings | None = None
     max_faults: float = 0.0
     observation_space: gymnasium.Space
     action_space: gymnasium.Space

@@ -14,7 +14,7 @@ from datamodules.images import check_image_size, load, paint
 from datamodules.pairs import check_fraction, check_least, grouped
 from datamodules.splits import is_held_out
 from gato_lightning.episode import Episode
-from gato_lightning.image_files import colour
+from gato_lightning.image_files import ImageSettings, colour
 from gato_lightning.tasks import GenerationTask
 
 _EPISODES_PER_JOB = 256
@@ -55,6 +55,7 @@ class CaptionsDataModule(TaskDataModule):
         super().__init__(timesteps=timesteps, seed=seed)
         self.image_size = check_image_size("image_size", image_size)
         self.background = colour("background", background)
+        self.images = ImageSettings("pad", image_size, image_size, background)
         self.skin_tones = skin_tones
         self.views = check_least("views", views, 1)
         self.held_out = check_fraction("held_out", held_out)

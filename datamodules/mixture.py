@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -113,7 +114,7 @@ class MixtureDataModule(LightningDataModule):
         self.vocabulary, self.prompts = vocabulary or Vocabulary(), prompts or PromptSettings()
         self.workers = workers or os.cpu_count() or 1
         self.loader_workers, self.val_sequences, self.seed = loader_workers, val_sequences, seed
-        self.text_tokenizer = TextTokenizer(tokenizer_path)
+        self.tokenizer_path, self.text_tokenizer = tokenizer_path, TextTokenizer(tokenizer_path)
         for name, spec in tasks.items():
             spec.datamodule.connect(name, self.vocabulary, self.text_tokenizer, context_length, Path(cache_dir))
 
@@ -121,6 +122,11 @@ class MixtureDataModule(LightningDataModule):
     def task_names(self) -> list[str]:
         """Names in the order of the task indices in a batch."""
         return list(self.tasks)
+
+    def image_settings(self) -> dict[str, tuple[str, dict[str, Any]]]:
+        """Domain and image settings of each task that has images from files, as plain values."""
+        tasks = {name: spec.datamodule for name, spec in self.tasks.items()}
+        return {name: (task.domain, asdict(task.images)) for name, task in tasks.items() if task.images}
 
     def prepare_data(self) -> None:
         """Makes the stores that are missing."""

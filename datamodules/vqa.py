@@ -18,6 +18,7 @@ from datamodules.pairs import check_fraction, check_least, grouped
 from datamodules.splits import is_held_out
 from gato_lightning.episode import Episode
 from gato_lightning.errors import UserError, unknown
+from gato_lightning.image_files import ImageSettings
 from gato_lightning.tasks import GenerationTask
 
 _EPISODES_PER_JOB = 1000
@@ -78,6 +79,7 @@ class VqaDataModule(TaskDataModule):
             raise UserError("held_out_concepts names every object; expected some to be left to train on")
         self.pairs_per_episode = check_least("pairs_per_episode", pairs_per_episode, 1)
         side = grid * PATCH
+        self.images = ImageSettings("pad", side, side)
         self.observation_space = spaces.Dict(
             {
                 "image": spaces.Box(0, 255, (side, side, 3), np.uint8),

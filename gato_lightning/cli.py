@@ -92,7 +92,7 @@ class GatoCLI(LightningCLI):
                 "parser_mode": "omegaconf+",
                 "exit_on_error": False,
                 "allow_abbrev": False,
-                "epilog": "".join(f"See also: run.py {name} --help" for name in commands),
+                "epilog": "See also: " + ", ".join(f"run.py {name} --help" for name in commands),
             },
             args=self.overrides,
             auto_configure_optimizers=False,
@@ -191,7 +191,7 @@ def run(
         datamodule_class: The DataModule.
         args: The command line without the program's name; by default that of the process.
         commands: Further subcommands, which need neither model nor DataModule: by name the function, `module:name`, that is
-            called with the options as its arguments.
+            called with the options as its arguments; one whose only parameter is `args` gets the command line as it is.
     """
     quiet()
     keep_freed_memory()
@@ -213,6 +213,9 @@ def _call(path: str, args: list[str]) -> None:
     """Calls a function with the options on the command line."""
     module, _, name = path.partition(":")
     function = getattr(import_module(module), name)
+    if list(inspect.signature(function).parameters) == ["args"]:
+        function(args[1:])
+        return
     parser = ArgumentParser(prog=f"run.py {args[0]}", exit_on_error=False, allow_abbrev=False)
     parser.add_function_arguments(function)
     flags = {f"--{name}" for name, one in inspect.signature(function).parameters.items() if one.annotation is bool}

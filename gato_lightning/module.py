@@ -4,7 +4,8 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -12,24 +13,33 @@ from lightning import LightningModule
 from torch import Tensor
 
 from gato_lightning.batch import TokenBatch
+from gato_lightning.checkpoint import MARK, load_checkpoint
 from gato_lightning.config import GatoConfig
 from gato_lightning.errors import UserError
 from gato_lightning.generation import generate_text
+from gato_lightning.image_files import ImageSettings
 from gato_lightning.loss import sums_by, token_losses
 from gato_lightning.model import Gato
 from gato_lightning.optimizer import OptimizerConfig, make_optimizer
 from gato_lightning.sampling import DecodingSettings
+from gato_lightning.text import TextTokenizer
 from gato_lightning.timestep import TimestepTokenizer
-from gato_lightning.vocabulary import Kind
+from gato_lightning.vocabulary import Kind, Vocabulary
+from gato_lightning.writer import Writer
 
 
 class GatoModule(LightningModule):
-    """Trains Gato.
+    """Trains Gato, and writes with it.
 
     Args:
         config: the model's settings.
         optimizer: the optimiser's settings.
+
+    Attributes:
+        writer: captions, answers and continuations, by a model of `from_checkpoint`.
     """
+
+    writer: Writer
 
     def __init__(self, config: GatoConfig = GatoConfig(), optimizer: OptimizerConfig = OptimizerConfig()) -> None:
         super().__init__()
@@ -94,6 +104,40 @@ class GatoModule(LightningModule):
         """- log p of each predicted slot of a batch, (N,) in nats."""
         return token_losses(self.model, batch)
 
+    @classmethod
+    def from_checkpoint(cls, path: str | Path, tokenizer_path: str | None = None) -> Self:
+        """A trained model, to write with: `caption`, `answer`, `generate`.
+
+        Args:
+            path: the checkpoint.
+            tokenizer_path: its text tokenizer, where that is no longer where it was when the model was trained.
+
+        Raises:
+            UserError: no checkpoint of this project, or a text tokenizer that it was not trained with.
+        """
+        checkpoint = load_checkpoint(path)
+        stored = checkpoint[MARK]
+        text = TextTokenizer(tokenizer_path or stored.get("tokenizer_path"))
+        _check_tokenizer(stored, text)
+        model = cls(GatoConfig(**{**stored["config"], "vocabulary": Vocabulary(**stored["config"]["vocabulary"])}))
+        model.load_state_dict(checkpoint["state_dict"])
+        images = {name: (domain, ImageSettings(**how)) for name, (domain, how) in stored.get("images", {}).items()}
+        model.eval()
+        model.writer = Writer(model.model, text, images)
+        return model
+
+    def caption(self, *args: Any, **kwargs: Any) -> list[str]:
+        """A caption for each image, see `Writer.caption`."""
+        return self.writer.caption(*args, **kwargs)
+
+    def answer(self, *args: Any, **kwargs: Any) -> list[str]:
+        """An answer to each question about an image, see `Writer.answer`."""
+        return self.writer.answer(*args, **kwargs)
+
+    def generate(self, *args: Any, **kwargs: Any) -> list[str]:
+        """How each text goes on, see `Writer.generate`."""
+        return self.writer.generate(*args, **kwargs)
+
     @torch.no_grad()
     def write(
         self,
@@ -109,11 +153,14 @@ class GatoModule(LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Marks the checkpoint as ours and notes what must match when it is read."""
         datamodule = getattr(self.trainer, "datamodule", None)
-        checkpoint["gato_lightning"] = {
+        checkpoint[MARK] = {
             "version": version("gato-lightning"),
             "config": asdict(self.config),
             "optimizer": asdict(self.optimizer_config),
             "tokenizer_sha256": datamodule.text_tokenizer.sha256 if datamodule else None,
+            "tokenizer_path": datamodule.tokenizer_path if datamodule else None,
+            # What it takes to show the model other images.
+            "images": datamodule.image_settings() if datamodule else {},
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -123,12 +170,8 @@ class GatoModule(LightningModule):
             UserError: the tokenizers differ.
         """
         datamodule = getattr(self._trainer, "datamodule", None) if self._trainer else None
-        trained = checkpoint.get("gato_lightning", {}).get("tokenizer_sha256")
-        if datamodule and trained and trained != datamodule.text_tokenizer.sha256:
-            path = datamodule.text_tokenizer.path
-            raise UserError(
-                f"tokenizer model {path}: not the one that the checkpoint was trained with (sha256 {trained[:12]}..)"
-            )
+        if datamodule:
+            _check_tokenizer(checkpoint.get(MARK, {}), datamodule.text_tokenizer)
 
     def _count(self, stage: str, batch: TokenBatch, losses: Tensor) -> None:
         """Adds losses to the sums by task and by modality, on the device: nothing is waited for in a step."""
@@ -151,3 +194,12 @@ class GatoModule(LightningModule):
             self.log_dict(means, rank_zero_only=True)
             if stage != "train" and name.endswith("task"):
                 self.log(f"{stage}/loss", sum(total) / max(sum(count), 1.0), prog_bar=True, rank_zero_only=True)
+
+
+def _check_tokenizer(stored: dict[str, Any], text: TextTokenizer) -> None:
+    """Refuses a tokenizer that the checkpoint was not trained with: its ids would mean something else."""
+    trained = stored.get("tokenizer_sha256")
+    if trained and trained != text.sha256:
+        raise UserError(
+            f"tokenizer model {text.path}: not the one that the checkpoint was trained with (sha256 {trained[:12]}..)"
+        )

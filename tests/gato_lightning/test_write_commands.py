@@ -1,0 +1,98 @@
+"""The commands that write, on a checkpoint that a real fit left."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gato_lightning.errors import UserError
+from gato_lightning.module import GatoModule
+from gato_lightning.sampling import DecodingSettings
+from run import main
+from tests.callbacks.fits import mixture, module, trainer
+
+SHORT = DecodingSettings(4)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("fit")
+    fit = trainer(folder, 1)
+    fit.fit(module(), mixture())
+    fit.save_checkpoint(folder / "logs" / "last.ckpt")
+    return folder / "logs" / "last.ckpt"
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    pixels = np.random.default_rng(0).integers(0, 256, (50, 70, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    return tmp_path / "photo.png"
+
+
+def test_a_trained_model_writes_the_same_about_a_file_its_bytes_and_its_pixels(checkpoint: Path, photo: Path):
+    model = GatoModule.from_checkpoint(checkpoint)
+    same = model.caption([str(photo), photo, photo.read_bytes(), np.asarray(Image.open(photo))], SHORT)
+    assert len(set(same)) == 1
+    assert set(model.writer.images) == {"emoji", "scenes"}
+    with pytest.raises(UserError, match="unknown task with images 'emojis'; did you mean emoji"):
+        model.caption([photo], SHORT, task="emojis")
+    with pytest.raises(UserError, match="1 images and 2 questions"):
+        model.answer([photo], ["a", "b"])
+    assert model.generate(["Document 3 says", "x"], SHORT) == [
+        model.generate([one], SHORT)[0] for one in ("Document 3 says", "x")
+    ]
+
+
+def test_commands_print_what_the_model_writes(checkpoint: Path, photo: Path, capsys, monkeypatch):
+    model = GatoModule.from_checkpoint(checkpoint)
+    monkeypatch.chdir(checkpoint.parent.parent)
+    main(["caption", str(photo), str(photo), "--max_new_tokens", "4"])  # the newest checkpoint below logs
+    [text] = model.caption([photo], SHORT)
+    shown = capsys.readouterr()
+    assert shown.out == f"{photo}: {text}\n" * 2
+    assert "logs/last.ckpt" in shown.err
+    main(["answer", str(photo), "what is it?", "--ckpt_path", str(checkpoint), "--beams=2", "--max_new_tokens=4"])
+    assert capsys.readouterr().out == model.answer([photo], ["what is it?"], DecodingSettings(4, beams=2))[0] + "\n"
+
+
+def test_chat_reads_lines_shows_pictures_and_survives_a_wrong_name(checkpoint: Path, photo: Path, capsys, monkeypatch):
+    lines = ["/image nowhere.png", "what is this", f"/image {photo}", "and this", "/quit", "never read"]
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(lines)))
+    main(["chat", "--ckpt_path", str(checkpoint), "--max_new_tokens", "3"])
+    shown = capsys.readouterr()
+    assert "nowhere.png: no such file" in shown.err
+    assert shown.out.endswith("\n")
+    assert shown.out.strip()
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["caption"], "images"),
+        (["caption", "nowhere.png", "--ckpt_path", "CHECKPOINT"], "image nowhere.png: no such file"),
+        (["caption", "a.png", "--temperature=-1", "--ckpt_path", "CHECKPOINT"], "temperature is -1"),
+        (["caption", "a.png"], "no checkpoint below logs"),
+        (["chat", "--ckpt_path", "nowhere.ckpt"], "nowhere.ckpt does not exist"),
+        (["tokenizer", "learn"], "expected 'tokenizer train'"),
+        (["tokenizer", "train", "--input", "nowhere"], "text source nowhere"),
+    ],
+)
+def test_a_mistake_ends_with_one_line(checkpoint: Path, tmp_path: Path, capsys, monkeypatch, args, message):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        main([str(checkpoint) if arg == "CHECKPOINT" else arg for arg in args])
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert message in line
+
+
+def test_another_tokenizer_than_the_checkpoints_is_refused(checkpoint: Path, tmp_path: Path):
+    from tests.gato_lightning.test_tokenizer_training import words
+
+    (tmp_path / "a.txt").write_text("\n".join(" ".join(words(12_000)[i : i + 12]) for i in range(0, 12_000, 12)))
+    main(["tokenizer", "train", "--input", str(tmp_path), "--output", str(tmp_path / "own.model")])
+    with pytest.raises(UserError, match=r"own.model: not the one that the checkpoint was trained with \(sha256 [0-9a-f]{12}"):
+        GatoModule.from_checkpoint(checkpoint, str(tmp_path / "own.model"))
