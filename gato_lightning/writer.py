@@ -96,7 +96,7 @@ class Writer:
     def tokenizer(self, observation: Mapping[str, spaces.Space]) -> TimestepTokenizer:
         """The tokenizer of timesteps that show this and act in text."""
         vocabulary = self.model.config.vocabulary
-        return TimestepTokenizer(spaces.Dict(observation), spaces.Text(1_000_000), vocabulary, self.text)
+        return TimestepTokenizer(spaces.Dict(dict(observation)), spaces.Text(1_000_000), vocabulary, self.text)
 
     @torch.no_grad()
     def _write(
