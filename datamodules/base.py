@@ -15,6 +15,7 @@ import gymnasium
 from lightning import LightningDataModule
 
 from datamodules.faults import Fault, check_faults
+from datamodules.stream import Lanes, PartStream
 from gato_lightning.embedding import NUM_LOCAL
 from gato_lightning.episode import Episode
 from gato_lightning.errors import UserError
@@ -45,6 +46,8 @@ class TaskDataModule(LightningDataModule):
         domain: the suite, by which weights and scores are grouped.
         images: how an image from outside is resized to look like those of the task, where it has such.
         max_faults: share of a split's examples that may be faulty, in [0, 1]; those are left out and listed.
+        sequences_per_part: where the training part is streamed (`stream.py`), so many sequences are drawn from the episodes of
+            one job before those of the next; None: all episodes are stored beforehand.
         observation_space, action_space: the schema; set by the subclass.
         name, text_tokenizer, context_length, tokenizer: handed in by the mixture, see `connect`.
     """
@@ -52,6 +55,7 @@ class TaskDataModule(LightningDataModule):
     domain: ClassVar[str]
     images: ImageSettings | None = None
     max_faults: float = 0.0
+    sequences_per_part: int | None = None
     observation_space: gymnasium.Space
     action_space: gymnasium.Space
     name: str
@@ -72,7 +76,7 @@ class TaskDataModule(LightningDataModule):
 
     def settings(self) -> dict[str, Any]:
         """All that shapes the episodes, as JSON; by default every constructor argument but those of sampling."""
-        shaping = {key: value for key, value in self.hparams.items() if key not in ("timesteps",)}
+        shaping = {key: value for key, value in self.hparams.items() if key not in ("timesteps", "sequences_per_part")}
         return {key: asdict(value) if is_dataclass(value) else value for key, value in shaping.items()}
 
     def measurements(self) -> dict[str, list[Measurement]]:
@@ -179,12 +183,19 @@ class TaskDataModule(LightningDataModule):
 
     def setup(self, stage: str) -> None:
         """Opens the stores that `prepare_data` of the mixture made."""
-        self.stores: dict[str, EpisodeStore] = {split: EpisodeStore(self.folder(split)) for split in ("train", "val")}
+        self.stores: dict[str, EpisodeStore] = {split: EpisodeStore(self.folder(split)) for split in self.stored_splits}
         widest = max(store.widest for store in self.stores.values())
         if widest > self.context_length:
             # Stores do not depend on the context; they may have been made for a longer one.
             raise UserError(f"task {self.name}: {TOO_LONG.format(widest, self.context_length)}")
 
-    def sampler(self, split: Split, prompts: PromptSettings) -> SegmentSampler:
-        """Draws training segments of the split."""
+    @property
+    def stored_splits(self) -> tuple[Split, ...]:
+        """The splits whose episodes are stored before training."""
+        return ("train", "val") if self.sequences_per_part is None else ("val",)
+
+    def sampler(self, split: Split, prompts: PromptSettings, lanes: Lanes = Lanes()) -> SegmentSampler | PartStream:
+        """Draws training segments of the split; a stream needs to know who else reads of it."""
+        if self.sequences_per_part is not None and split == "train":
+            return PartStream(self, self.jobs("train"), self.sequences_per_part, prompts, lanes)
         return SegmentSampler(self.stores[split], self.context_length, prompts, self.timesteps)

@@ -1,17 +1,23 @@
 """Annotation files as COCO lays them out: one JSON file of lists, beside a folder of images."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from datamodules.faults import Fault
-from datamodules.image_texts import ImageText
+from datamodules.image_texts import ImageText, Pair, captioned
+from gato_lightning.episode import Example
 from gato_lightning.errors import UserError
 
 
-def read_json(path: Path, *lists: str) -> list[list[Any]]:
-    """The lists of a JSON file by their keys.
+def read_json(path: Path, *lists: str) -> dict[str, Any]:
+    """The object in a JSON file.
+
+    Args:
+        path: of the file.
+        lists: keys under which there must be lists.
 
     Raises:
         UserError: the file is missing, is no UTF-8 or no JSON, or lacks one of the lists; names the place.
@@ -27,7 +33,7 @@ def read_json(path: Path, *lists: str) -> list[list[Any]]:
     for key in lists:
         if not isinstance(content, dict) or not isinstance(content.get(key), list):
             raise UserError(f"annotations {path}: expected an object with a list '{key}'")
-    return [content[key] for key in lists]
+    return content
 
 
 def inside(folder: Path, name: str) -> Path:
@@ -89,20 +95,64 @@ def captions(path: Path, folder: Path) -> tuple[list[ImageText], list[Fault]]:
     Raises:
         UserError: the file cannot be read at all.
     """
-    images, annotations = read_json(path, "images", "annotations")
+    content = read_json(path, "images", "annotations")
     faults: list[Fault] = []
-    found: dict[int, tuple[str, Path, list[str]]] = {}
-    for place, image in entries(path, "images", images, faults, id=int, file_name=str):
+    found: dict[int, tuple[Path, list[str]]] = {}
+    for place, image in entries(path, "images", content["images"], faults, id=int, file_name=str):
         try:
-            found[image["id"]] = place, inside(folder, image["file_name"]), []
+            found[image["id"]] = inside(folder, image["file_name"]), []
         except UserError as error:
             faults.append(Fault(f"{place}: {error}"))
-    for place, row in entries(path, "annotations", annotations, faults, image_id=int, caption=str):
+    for place, row in entries(path, "annotations", content["annotations"], faults, image_id=int, caption=str):
         if row["image_id"] not in found:
             faults.append(Fault(f"{place}: there is no usable image {row['image_id']}"))
-        elif text := " ".join(row["caption"].split()):
-            found[row["image_id"]][2].append(text)
+        elif row["caption"].strip():
+            found[row["image_id"]][1].append(row["caption"])
         else:
             faults.append(Fault(f"{place}: the caption is empty"))
-    faults += [Fault(f"{place}: the image has no caption") for place, _, texts in found.values() if not texts]
-    return [ImageText(file.name, file, str(file), tuple(texts)) for _, file, texts in found.values() if texts], faults
+    read = [captioned(file.name, file, str(file), texts) for file, texts in found.values()]
+    return [one for one in read if isinstance(one, ImageText)], faults + [one for one in read if isinstance(one, Fault)]
+
+
+def questions(
+    questions_path: Path, annotations_path: Path, folder: Path, image_name: str
+) -> tuple[list[ImageText], list[Fault]]:
+    """The images of VQAv2 or OK-VQA files with all questions about each, and what is wrong with the files' entries.
+
+    The answer that is trained on is the commonest of the ten that people gave; all ten are the references.
+
+    Args:
+        questions_path: `data_subtype`, and `questions` with `question_id`, `image_id` and `question`.
+        annotations_path: `annotations` with `question_id`, `question_type` and `answers`, a list of objects with `answer`.
+        folder: of the images, with its links resolved.
+        image_name: of an image's file, with `{subtype}` and `{image_id}` for what the question says, such as
+            `COCO_{subtype}_{image_id:012d}.jpg`.
+
+    Raises:
+        UserError: a file cannot be read at all.
+    """
+    asked, known = read_json(questions_path, "questions"), read_json(annotations_path, "annotations")
+    faults: list[Fault] = []
+    answered: dict[int, tuple[str, list[str]]] = {}
+    for place, row in entries(annotations_path, "annotations", known["annotations"], faults, question_id=int, answers=list):
+        answers = [one["answer"] for one in row["answers"] if isinstance(one, dict) and isinstance(one.get("answer"), str)]
+        if answers and all(answer.strip() for answer in answers):
+            answered[row["question_id"]] = str(row.get("question_type", "")), answers
+        else:
+            faults.append(Fault(f"{place}: expected a list of answers that are not empty"))
+    found: dict[Path, list[Pair]] = {}
+    for place, row in entries(
+        questions_path, "questions", asked["questions"], faults, question_id=int, image_id=int, question=str
+    ):
+        try:
+            path = inside(folder, image_name.format(subtype=asked.get("data_subtype", ""), image_id=row["image_id"]))
+            group, answers = answered[row["question_id"]]
+        except KeyError:
+            faults.append(Fault(f"{place}: question {row['question_id']} has no usable answers in {annotations_path}"))
+        except UserError as error:
+            faults.append(Fault(f"{place}: {error}"))
+        else:
+            commonest = Counter(answers).most_common(1)[0][0]
+            pair = Pair(commonest, " ".join(row["question"].split()), Example(tuple(answers), group))
+            found.setdefault(path, []).append(pair)
+    return [ImageText(path.name, path, str(path), tuple(pairs)) for path, pairs in found.items()], faults

@@ -17,8 +17,6 @@ from gato_lightning.store import TokenEpisode
 
 log = logging.getLogger(__name__)
 
-SPLITS: tuple[Split, ...] = ("train", "val")
-
 
 @dataclass(frozen=True)
 class Work:
@@ -56,7 +54,7 @@ def prepare(tasks: Sequence[TaskDataModule], workers: int) -> None:
     Raises:
         UserError: a value that cannot be tokenised, or a task without good episodes; names the task.
     """
-    missing = [task for task in tasks if not all((task.folder(split) / "meta.json").exists() for split in SPLITS)]
+    missing = [task for task in tasks if not all((task.folder(split) / "meta.json").exists() for split in task.stored_splits)]
     work = [one for task in missing for one in _work(task)]
     if not work:
         return
@@ -84,7 +82,7 @@ def _indexed(index: int) -> tuple[int, list[Any]]:
 
 def _work(task: TaskDataModule) -> list[Work]:
     measured = [Work(task, job, None, name) for name, jobs in task.measurements().items() for job in jobs]
-    return measured + [Work(task, job, split) for split in SPLITS for job in task.jobs(split)]
+    return measured + [Work(task, job, split) for split in task.stored_splits for job in task.jobs(split)]
 
 
 def _finish(task: TaskDataModule, done: list[tuple[Work, list[Any]]]) -> None:
@@ -94,7 +92,7 @@ def _finish(task: TaskDataModule, done: list[tuple[Work, list[Any]]]) -> None:
     for work, result in done:
         (returns[work.reference] if work.split is None else episodes[work.split]).extend(result)
     references = {name: {"mean": float(np.mean(values)), "episodes": len(values)} for name, values in returns.items()}
-    for split in SPLITS:
+    for split in task.stored_splits:
         if task.folder(split).exists():
             continue
         made = [one for one in episodes[split] if not isinstance(one, Fault)]

@@ -1,6 +1,7 @@
 """Documents of prose: what ships with Python, and the user's own text files."""
 
 import ast
+import hashlib
 import importlib.metadata
 import importlib.util
 import platform
@@ -10,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from datamodules.faults import Fault
+from datamodules.text_files import source_fingerprint, texts
 from gato_lightning.errors import UserError
 
 TOPICS, DOCSTRINGS = "python:topics", "python:docstrings"
@@ -44,39 +47,45 @@ def fingerprint(source: str) -> list[object]:
     if source.startswith(PACKAGE):
         _package_folder(source)
         return [source, importlib.metadata.version(source.removeprefix(PACKAGE))]
-    found = ((path, path.stat()) for path in _text_files(Path(source)))
-    return [source, *([str(path), stat.st_size, stat.st_mtime_ns] for path, stat in found)]
+    return source_fingerprint(source)
 
 
-def read(sources: Iterable[str]) -> list[Document]:
-    """Reads the documents of all sources, without the parts that an earlier document has as well.
+def read(sources: Iterable[str], field: str = "text") -> tuple[list[Document], list[Fault]]:
+    """Reads the documents of all sources, without the parts that an earlier document has as well, and what is wrong with some.
 
     Args:
-        sources: `TOPICS`, `DOCSTRINGS`, `PACKAGE` and a name, text files, or folders, of which every `.txt` file at any
-            depth is read.
+        sources: `TOPICS`, `DOCSTRINGS`, `PACKAGE` and a name, or what `text_files.texts` reads.
+        field: of a JSON object, or column of a table, that holds the text.
 
     Raises:
-        UserError: a source that does not exist, holds no text or is not UTF-8; names it.
+        UserError: a source that does not exist, or holds no text; names it.
     """
-    seen: set[str] = set()
-    documents = []
+    seen: set[bytes] = set()
+    documents: list[Document] = []
+    faults: list[Fault] = []
     for source in sources:
         # Inherited docstrings are copied from class to class; a copy must not stand on the other side of the split.
-        for document in _documents(source):
-            fresh = {_essence(part): part for part in document.parts if _essence(part) not in seen}
+        for document in _documents(source, field):
+            if isinstance(document, Fault):
+                faults.append(document)
+                continue
+            fresh = {essence: part for part in document.parts if (essence := _essence(part)) not in seen}
             seen.update(fresh)
-            fresh.pop("", None)
+            fresh.pop(_NOTHING, None)
             if fresh:
                 documents.append(Document(document.name, tuple(fresh.values())))
-    return documents
+    return documents, faults
 
 
-def _essence(text: str) -> str:
-    """A text less case, spacing and punctuation: near copies share it."""
-    return " ".join(re.findall(r"\w+", text.lower()))
+def _essence(text: str) -> bytes:
+    """A digest of a text less case, spacing and punctuation: near copies share it."""
+    return hashlib.blake2b(" ".join(re.findall(r"\w+", text.lower())).encode(), digest_size=16).digest()
 
 
-def _documents(source: str) -> Iterator[Document]:
+_NOTHING = _essence("")
+
+
+def _documents(source: str, field: str) -> Iterator[Document | Fault]:
     if source == TOPICS:
         from pydoc_data.topics import topics
 
@@ -86,13 +95,8 @@ def _documents(source: str) -> Iterator[Document]:
     elif source.startswith(PACKAGE):
         yield from _modules(source, _package_folder(source))
     else:
-        root = Path(source)
-        for path in _text_files(root):
-            name = path.relative_to(root).as_posix() if root.is_dir() else path.name
-            try:
-                yield Document(name, (path.read_text(encoding="utf-8").strip(),))
-            except UnicodeDecodeError as error:
-                raise UserError(f"text file {path}: not UTF-8 at byte {error.start}") from error
+        for text in texts(source, field):
+            yield text if isinstance(text, Fault) else Document(text[0], (text[1],))
 
 
 def _modules(source: str, root: Path) -> Iterator[Document]:
@@ -122,15 +126,3 @@ def _docstrings(path: Path) -> Iterator[str]:
             text = ast.get_docstring(node)
             if text:
                 yield text
-
-
-def _text_files(source: Path) -> list[Path]:
-    if source.is_file():
-        return [source]
-    if not source.is_dir():
-        expected = f"expected one, '{TOPICS}', '{DOCSTRINGS}' or '{PACKAGE}NAME'"
-        raise UserError(f"text source {source}: no such file or folder; {expected}")
-    files = sorted(source.rglob("*.txt"))
-    if not any(path.stat().st_size for path in files):
-        raise UserError(f"text source {source}: no .txt file with text in it")
-    return files

@@ -1,7 +1,13 @@
-"""Files that data sets are read from."""
+"""Files that data sets are read from: when they changed, and their lines."""
 
+import gzip
+import json
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any, BinaryIO, cast
 
+from datamodules.faults import Fault
 from gato_lightning.errors import UserError
 
 
@@ -16,3 +22,85 @@ def fingerprint(path: Path) -> list[object]:
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file") from error
     return [str(path), stat.st_size, stat.st_mtime_ns]
+
+
+def open_binary(path: Path) -> BinaryIO:
+    """A file as bytes, unpacked if its name ends in .gz or .zst."""
+    if path.suffix == ".gz":
+        return cast(BinaryIO, gzip.open(path))
+    if path.suffix == ".zst":
+        import pyarrow
+
+        return cast(BinaryIO, pyarrow.input_stream(str(path), compression="zstd"))
+    return path.open("rb")
+
+
+def json_lines(path: Path) -> Iterator[tuple[str, Mapping[str, Any]] | Fault]:
+    """The objects of a .jsonl, .jsonl.gz or .jsonl.zst file, each with its place `file:line`; faults for lines that are none.
+
+    Empty lines are passed over. A file that breaks off is read as far as it goes.
+
+    Raises:
+        UserError: there is no such file.
+    """
+    number = 0
+    try:
+        with open_binary(path) as file:
+            # pyarrow's stream has no lines, and a gzip file is a buffer already: both are read in blocks here.
+            for number, line in enumerate(_lines(file), start=1):
+                place = f"{path}:{number}"
+                try:
+                    row = json.loads(line) if line.strip() else None
+                except UnicodeDecodeError as error:
+                    yield Fault(f"{place}: not UTF-8 at byte {error.start} of the line")
+                except json.JSONDecodeError as error:
+                    yield Fault(f"{place}: no JSON ({error.msg} at column {error.colno})")
+                else:
+                    if isinstance(row, dict):
+                        yield place, row
+                    elif line.strip():
+                        yield Fault(f"{place}: expected a JSON object")
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such file") from error
+    except (OSError, EOFError, zlib.error) as error:  # broken compression
+        yield Fault(f"{path}:{number + 1}: the file breaks off ({error})")
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    rest = b""
+    while block := file.read(1 << 16):  # of a broken file, all but the last block is read
+        *lines, rest = (rest + block).split(b"\n")
+        yield from lines
+    if rest:
+        yield rest
+
+
+def text_field(row: Mapping[str, Any], name: str) -> str:
+    """The text in a field of a JSON object.
+
+    Raises:
+        UserError: it is missing, no text, or empty.
+    """
+    text = row.get(name)
+    if not isinstance(text, str):
+        raise UserError(f"expected a text under '{name}'")
+    if not text.strip():
+        raise UserError(f"the text under '{name}' is empty")
+    return text
+
+
+def find(source: str, suffixes: Sequence[str]) -> list[Path]:
+    """A file, or the files in a folder at any depth whose names end in one of the suffixes, sorted.
+
+    Raises:
+        UserError: there is no such file or folder, or no such file in it.
+    """
+    path = Path(source)
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise UserError(f"{path}: no such file or folder")
+    files = sorted(one for one in path.rglob("*") if one.name.endswith(tuple(suffixes)) and one.is_file())
+    if not files:
+        raise UserError(f"{path}: no file in it ends in {' or '.join(suffixes)}")
+    return files

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from datamodules.base import Split, TaskDataModule
 from datamodules.collect import prepare
+from datamodules.stream import Lanes
 from datamodules.weights import shares
 from gato_lightning.batch import TokenBatch
 from gato_lightning.errors import UserError, unknown
@@ -152,7 +153,9 @@ class MixtureDataModule(LightningDataModule):
 
     def packer(self, split: Split) -> SequencePacker:
         """Makes sequences of a split; validation gives all tasks the same weight."""
-        samplers = [spec.datamodule.sampler(split, self.prompts) for spec in self.tasks.values()]
+        ranks = self.trainer.world_size if self.trainer else 1
+        lanes = Lanes(ranks * max(1, self.loader_workers), self.batch_size)
+        samplers = [spec.datamodule.sampler(split, self.prompts, lanes) for spec in self.tasks.values()]
         weights = self.shares if split == "train" else np.ones(len(self.tasks))
         return SequencePacker(samplers, weights, self.context_length, self.seed)
 
@@ -167,24 +170,26 @@ class MixtureDataModule(LightningDataModule):
             epochs: how often the run will see each token on average, prompts included. A last row `(padding)` has its share of
             the slots as weight.
         """
-        packer = self.packer("train")
+        # What is streamed is not read for a table: its held-out part stands for it.
+        tasks = [spec.datamodule for spec in self.tasks.values()]
+        samplers = [task.sampler("train" if "train" in task.stores else "val", self.prompts) for task in tasks]
+        packer = SequencePacker(samplers, self.shares, self.context_length, self.seed)
         filled = sum(len(part.ids) for index in range(sequences) for part in packer(index))
         filled_share = filled / (sequences * self.context_length)
         seen = self._sequences_of_the_run() * self.context_length * filled_share
         rows: list[dict[str, float | str]] = []
         for share, (name, spec) in zip(self.shares, self.tasks.items(), strict=True):
-            store = spec.datamodule.stores["train"]
-            rows.append(
-                {
-                    "task": name,
-                    "domain": spec.datamodule.domain,
-                    "weight": float(share),
+            row: dict[str, float | str] = {"task": name, "domain": spec.datamodule.domain, "weight": float(share)}
+            if store := spec.datamodule.stores.get("train"):
+                row |= {
                     "episodes": store.num_episodes,
                     "timesteps": store.num_timesteps,
                     "tokens": store.num_slots,
                     "epochs": float(share * seen / store.num_slots),
                 }
-            )
+            else:
+                row |= {"episodes": "streamed", "timesteps": "", "tokens": "", "epochs": ""}
+            rows.append(row)
         rows.append({"task": "(padding)", "weight": 1.0 - filled_share})
         return rows
 

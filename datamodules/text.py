@@ -10,7 +10,8 @@ from gymnasium import spaces
 
 from datamodules.base import Job, Split, TaskDataModule
 from datamodules.documents import DOCSTRINGS, PACKAGE, TOPICS, Document, fingerprint, read
-from datamodules.pairs import check_fraction, check_least, grouped
+from datamodules.faults import check_faults
+from datamodules.pairs import check_faults_allowed, check_fraction, check_least, grouped
 from datamodules.splits import is_held_out
 from gato_lightning.episode import Episode
 from gato_lightning.errors import UserError
@@ -30,10 +31,15 @@ class TextDataModule(TaskDataModule):
 
     Args:
         sources: `python:topics` (Python's language reference), `python:docstrings` (the standard library's), `package:NAME`
-            (an installed package's), text files, and folders, of which every `.txt` file is read.
+            (an installed package's), text files, and folders, of which every file is read that ends in .txt, .jsonl,
+            .jsonl.gz, .jsonl.zst, .parquet or .tar (parts `txt` of a WebDataset), patterns of shards such as
+            `texts-{000..127}.tar`, and data sets of Hugging Face as `datasets:NAME:SPLIT`. All text is held in memory while
+            the pieces are made.
+        text_field: the field of JSON objects, and the column of tables, that holds the text.
         piece_tokens: most tokens of a piece, 8 or more; None for as many as the context holds.
         held_out: share of the documents that is never trained on, in (0, 1).
         openings: held-out pieces whose openings are continued while training.
+        max_faults: share of the documents that may be faulty, in [0, 1); they are left out and listed, more end the run.
         timesteps: most timesteps of a training window; an episode has one.
         seed: of nothing here; every task has one.
     """
@@ -43,9 +49,11 @@ class TextDataModule(TaskDataModule):
     def __init__(
         self,
         sources: Sequence[str] = (TOPICS, DOCSTRINGS, f"{PACKAGE}numpy", f"{PACKAGE}scipy"),
+        text_field: str = "text",
         piece_tokens: int | None = None,
         held_out: float = 0.1,
         openings: int = 32,
+        max_faults: float = 0.01,
         timesteps: int | None = None,
         seed: int = 0,
     ) -> None:
@@ -55,6 +63,7 @@ class TextDataModule(TaskDataModule):
         self.sources = tuple(sources)
         self.piece_tokens = None if piece_tokens is None else check_least("piece_tokens", piece_tokens, 8)
         self.held_out = check_fraction("held_out", held_out)
+        self.text_field, self.max_faults = text_field, check_faults_allowed(max_faults)
         self.openings = check_least("openings", openings, 1)
         self.observation_space = spaces.Dict({})
         self.action_space = spaces.Text(max_length=1_000_000)
@@ -97,7 +106,10 @@ class TextDataModule(TaskDataModule):
 
     @cached_property
     def _documents(self) -> list[Document]:
-        return read(self.sources)
+        documents, faults = read(self.sources, self.text_field)
+        listing = self._cache_dir / f"{self.name}.faults.txt"
+        check_faults(self.name, "text", faults, len(documents), self.max_faults, listing)
+        return documents
 
     @cached_property
     def _fingerprints(self) -> list[list[object]]:

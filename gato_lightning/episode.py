@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from gymnasium import Space, spaces
 
+from gato_lightning.any_image import AnyImage
+
 
 @dataclass(frozen=True)
 class Example:
@@ -26,11 +28,13 @@ class Episode:
     """Columns stacked over T timesteps; `gymnasium.spaces` is the schema.
 
     Args:
-        observations: nested like the observation space; each leaf an array (T, *shape), or a list of T strings.
+        observations: nested like the observation space; each leaf an array (T, *shape), or a list of T strings or
+            images of any size.
         actions: the same, of the action space.
         rewards: (T,) float32, in the environment's own units.
         source: who acted: an expert's name, or the data set's.
         examples: by timestep, those that text is to be written for.
+        counted: (T,) bool, True where text and action count in the loss; None: everywhere.
     """
 
     observations: Any
@@ -38,6 +42,7 @@ class Episode:
     rewards: np.ndarray
     source: str
     examples: Mapping[int, Example] = field(default_factory=dict)
+    counted: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.rewards)
@@ -54,4 +59,4 @@ def stack(space: Space, values: Sequence[Any]) -> Any:
         return {key: stack(part, [value[key] for value in values]) for key, part in space.spaces.items()}
     if isinstance(space, spaces.Tuple):
         return tuple(stack(part, [value[i] for value in values]) for i, part in enumerate(space.spaces))
-    return list(values) if is_text(space) else np.asarray(values)
+    return list(values) if is_text(space) or isinstance(space, AnyImage) else np.asarray(values)

@@ -9,6 +9,7 @@ import numpy as np
 from gymnasium import Space, spaces
 from PIL import Image, ImageColor, ImageOps
 
+from gato_lightning.any_image import AnyImage
 from gato_lightning.errors import UserError
 from gato_lightning.patches import PATCH
 
@@ -32,15 +33,16 @@ class ImageSettings:
 
     Args:
         resize: `crop` fills height x width and cuts off what stands out on both sides; `pad` shows the whole image in the
-            middle of height x width, with background around it. Sides that are no multiple of 16 are padded with black at the
-            bottom and the right when cut into patches.
+            middle of height x width, with background around it; `fit` makes it as large as height x width allows, with nothing
+            around it; `keep` changes nothing. With the first two all images have one size, with the others each has its own.
+            Sides that are no multiple of 16 are padded with black at the bottom and the right when cut into patches.
         height: in pixels, 16 or more; `keep` ignores it.
         width: in pixels, 16 or more; `keep` ignores it.
         background: colour behind what is transparent and around what is padded, a name or `#rrggbb`.
         max_pixels: an image of more pixels than this is refused before it is decoded.
     """
 
-    resize: Literal["crop", "pad"] = "crop"
+    resize: Literal["crop", "pad", "fit", "keep"] = "crop"
     height: int = 64
     width: int = 64
     background: str = "black"
@@ -54,7 +56,7 @@ class ImageSettings:
 
     def space(self) -> Space:
         """The space of the images."""
-        return spaces.Box(0, 255, (self.height, self.width, 3), np.uint8)
+        return AnyImage() if self.resize in ("fit", "keep") else spaces.Box(0, 255, (self.height, self.width, 3), np.uint8)
 
     def read(self, file: Path | bytes, name: str) -> np.ndarray:
         """Reads one image.
@@ -74,10 +76,11 @@ class ImageSettings:
                 width, height = image.size
                 if width * height > self.max_pixels:
                     raise UserError(f"image {name}: {width} x {height} pixels, more than max_pixels ({self.max_pixels})")
-                # A JPEG decodes at a half, a quarter or an eighth of its size at less cost; twice of what is needed is left for
-                # the resampling. The image may yet be turned, so that either side may become the width.
-                needed = 2 * max(self.width, self.height) / min(width, height)
-                image.draft(None, (int(width * needed) + 1, int(height * needed) + 1))
+                if self.resize != "keep":
+                    # A JPEG decodes at a half, a quarter or an eighth of its size at less cost; twice of what is needed is
+                    # left for the resampling. The image may yet be turned, so that either side may become the width.
+                    needed = 2 * max(self.width, self.height) / min(width, height)
+                    image.draft(None, (int(width * needed) + 1, int(height * needed) + 1))
                 return np.asarray(self._resize(self._as_rgb(ImageOps.exif_transpose(image))))
         except UserError:
             raise
@@ -100,4 +103,6 @@ class ImageSettings:
         size, method = (self.width, self.height), Image.Resampling.BILINEAR
         if self.resize == "crop":
             return ImageOps.fit(image, size, method)
-        return ImageOps.pad(image, size, method, color=colour("images.background", self.background))
+        if self.resize == "pad":
+            return ImageOps.pad(image, size, method, color=colour("images.background", self.background))
+        return ImageOps.contain(image, size, method) if self.resize == "fit" else image

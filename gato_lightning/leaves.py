@@ -1,7 +1,7 @@
 """The leaves of a space: one tokenizer per modality, chosen by the space alone.
 
-Box uint8 of shape (H, W), (H, W, 1) or (H, W, 3) is an image, any other Box is continuous; Discrete, MultiDiscrete and
-MultiBinary are discrete; Text (and string spaces like it) is text; Dict goes in key order, Tuple in its own.
+Box uint8 of shape (H, W), (H, W, 1) or (H, W, 3) is an image, so is AnyImage; any other Box is continuous; Discrete,
+MultiDiscrete and MultiBinary are discrete; Text (and string spaces like it) is text; Dict goes in key order, Tuple in its own.
 """
 
 from typing import Any, ClassVar
@@ -9,10 +9,11 @@ from typing import Any, ClassVar
 import numpy as np
 from gymnasium import Space, spaces
 
+from gato_lightning.any_image import AnyImage
 from gato_lightning.continuous import bin_centres, mu_law, to_bins
 from gato_lightning.episode import is_text
 from gato_lightning.errors import UserError
-from gato_lightning.patches import PATCH, to_patches
+from gato_lightning.patches import PATCH, num_patches, to_patches
 from gato_lightning.text import TextTokenizer
 from gato_lightning.vocabulary import NUM_BINS, NUM_DISCRETE, Kind, Vocabulary
 
@@ -91,14 +92,44 @@ class ImageLeaf(Leaf):
     def encode(self, values: np.ndarray) -> np.ndarray:
         return np.full((len(values), self.num_slots), self._placeholder, np.int64)
 
+    def grids(self, values: np.ndarray) -> np.ndarray:
+        """(T, 2) int64 rows and columns of patches of each image."""
+        return np.tile(np.array(self.grid), (len(values), 1))
+
     def patches(self, values: np.ndarray) -> np.ndarray:
-        """(T, num_slots, 16, 16, 3) uint8 of T images."""
+        """(P, 16, 16, 3) uint8 patches of T images, image by image."""
         images = values.reshape(len(values), *self.shape[:2], -1)
         if images.shape[-1] == 1:
             images = np.repeat(images, 3, axis=-1)
         if any(after for _, after in self._padding):
             images = np.pad(images, self._padding)
-        return to_patches(images)
+        return to_patches(images).reshape(-1, PATCH, PATCH, 3)
+
+
+class AnyImageLeaf(Leaf):
+    """Images of any size, or none; sides are padded as those of an `ImageLeaf`."""
+
+    observation_kind = Kind.PATCH
+
+    def __init__(self, *where: Any, vocabulary: Vocabulary) -> None:
+        super().__init__(*where)
+        if self.is_action:
+            raise UserError(f"{self.name}: an image cannot be an action")
+        self._placeholder = vocabulary.padding
+
+    def encode(self, values: list[np.ndarray]) -> np.ndarray:
+        counts = np.array([num_patches(image) for image in values], np.int64)
+        held = np.arange(int(counts.max(initial=0))) < counts[:, None]
+        return np.where(held, self._placeholder, -1).astype(np.int32)
+
+    def grids(self, values: list[np.ndarray]) -> np.ndarray:
+        """(T, 2) int64 rows and columns of patches of each image."""
+        return -(-np.array([image.shape[:2] for image in values], np.int64).reshape(-1, 2) // PATCH)
+
+    def patches(self, values: list[np.ndarray]) -> np.ndarray:
+        """(P, 16, 16, 3) uint8 patches of T images, image by image."""
+        padded = (np.pad(image, [(0, -image.shape[0] % PATCH), (0, -image.shape[1] % PATCH), (0, 0)]) for image in values)
+        return np.concatenate([np.empty((0, PATCH, PATCH, 3), np.uint8), *(to_patches(image[None])[0] for image in padded)])
 
 
 class DiscreteLeaf(Leaf):
@@ -172,7 +203,7 @@ class ContinuousLeaf(Leaf):
         return values.reshape(len(ids), *self.shape).astype(self.space.dtype)
 
 
-_ORDER = (TextLeaf, ImageLeaf, (DiscreteLeaf, ContinuousLeaf))  # Gato, section 2.1: text, images, tensors
+_ORDER = (TextLeaf, (ImageLeaf, AnyImageLeaf), (DiscreteLeaf, ContinuousLeaf))  # Gato, section 2.1: text, images, tensors
 
 
 def leaves(space: Space, name: str, vocabulary: Vocabulary, text: TextTokenizer, is_action: bool) -> list[Leaf]:
@@ -195,6 +226,8 @@ def _walk(
     where = (space, path, name, is_action)
     if is_text(space):
         return [TextLeaf(*where, text=text)]
+    if isinstance(space, AnyImage):
+        return [AnyImageLeaf(*where, vocabulary=vocabulary)]
     if isinstance(space, spaces.Box):
         image = space.dtype == np.uint8 and (len(space.shape) == 2 or (len(space.shape) == 3 and space.shape[2] in (1, 3)))
         return [(ImageLeaf if image else ContinuousLeaf)(*where, vocabulary=vocabulary)]

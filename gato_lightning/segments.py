@@ -52,10 +52,14 @@ class SegmentSampler:
         context_length: most slots of a segment.
         prompts: how prompts are drawn.
         timesteps: most timesteps of a window; None: as many as fit.
+
+    Attributes:
+        narrowest: slots of the shortest timestep.
     """
 
     def __init__(self, store: EpisodeStore, context_length: int, prompts: PromptSettings, timesteps: int | None = None) -> None:
         self.store, self.context_length, self.prompts = store, context_length, prompts
+        self.narrowest = store.narrowest
         # Read into memory: these tables are a few bytes a timestep and are searched for every segment.
         self._slot = np.asarray(store.first_slot, np.int64)
         self._episode = np.asarray(store.first_timestep, np.int64)
@@ -68,6 +72,10 @@ class SegmentSampler:
         self._rank[self._by_source] = np.arange(len(source))
         self._source_start = np.searchsorted(source[self._by_source], source, side="left")
         self._source_stop = np.searchsorted(source[self._by_source], source, side="right")
+
+    def at(self, index: int) -> "SegmentSampler":
+        """What sequence `index` draws its segments from: here the same for all."""
+        return self
 
     def slots(self, segments: Segments) -> np.ndarray:
         """(N,) int64 slots of each segment."""

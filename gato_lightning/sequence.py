@@ -9,6 +9,7 @@ Whole timesteps are packed, and attention stays inside a segment. Shuffling, wor
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -87,7 +88,7 @@ def gather(store: EpisodeStore, segments: Segments, task: int, first_segment: in
     patch_start = store.first_patch[steps]
     patch_counts = store.first_patch[steps + 1] - patch_start
     rows, patch_index = np.unique(store.patch_index[ranges(patch_start, patch_counts)], return_inverse=True)
-    loss_mask = PREDICTED[kinds]
+    loss_mask = PREDICTED[kinds] & np.repeat(store.layout_counted[layout], counts)
     if not prompt_loss:
         loss_mask &= run % 2 == 1
     return Slots(
@@ -107,6 +108,19 @@ def gather(store: EpisodeStore, segments: Segments, task: int, first_segment: in
     )
 
 
+class Sampler(Protocol):
+    """Where the segments of a task come from.
+
+    Attributes:
+        narrowest: slots of the shortest timestep.
+    """
+
+    narrowest: int
+
+    def at(self, index: int) -> SegmentSampler:
+        """What sequence `index` draws its segments from."""
+
+
 class SequencePacker:
     """Makes training sequences of a mixture of tasks.
 
@@ -117,11 +131,11 @@ class SequencePacker:
         seed: with the index, all that a sequence depends on.
     """
 
-    def __init__(self, samplers: Sequence[SegmentSampler], weights: np.ndarray, context_length: int, seed: int) -> None:
+    def __init__(self, samplers: Sequence[Sampler], weights: np.ndarray, context_length: int, seed: int) -> None:
         self.samplers, self.context_length, self.seed = list(samplers), context_length, seed
         self._cumulative = np.cumsum(weights / weights.sum())
         self._weights = weights
-        self._narrowest = np.array([sampler.store.narrowest for sampler in samplers])
+        self._narrowest = np.array([sampler.narrowest for sampler in samplers])
 
     def __call__(self, index: int) -> list[Slots]:
         """The parts of sequence `index`, which together fill at most `context_length` slots."""
@@ -130,8 +144,8 @@ class SequencePacker:
         parts: list[Slots] = []
         room, segment = self.context_length, 1
         for _ in range(1 + FILLERS):
-            sampler = self.samplers[task]
-            segments, used = self._fit(rng, task, room)
+            sampler = self.samplers[task].at(index)
+            segments, used = self._fit(rng, sampler, room)
             if used:
                 parts.append(gather(sampler.store, segments, task, segment, sampler.prompts.loss))
                 room, segment = room - used, segment + len(segments.start)
@@ -141,9 +155,8 @@ class SequencePacker:
             task = int(rng.choice(len(fitting), p=fitting / fitting.sum()))
         return parts
 
-    def _fit(self, rng: np.random.Generator, task: int, room: int) -> tuple[Segments, int]:
+    def _fit(self, rng: np.random.Generator, sampler: SegmentSampler, room: int) -> tuple[Segments, int]:
         """Segments of a task that fit into `room` slots, the last one cut to fit, and the slots that they take."""
-        sampler = self.samplers[task]
         segments = sampler.draw(rng, 1 + room // sampler.store.narrowest)
         ends = np.cumsum(sampler.slots(segments))
         whole = int(np.searchsorted(ends, room, side="right"))

@@ -62,7 +62,7 @@ class EpisodeStore:
     Attributes:
         ids: (S,) uint16 token ids of all slots.
         first_slot: (T + 1,) int32 (int64 where that is too narrow) first slot of each timestep, and the end.
-        layout: (T,) uint16 index into `layouts`.
+        layout: (T,) uint16 or uint32 index into `layouts`.
         first_patch: (T + 1,) int32 or int64 first patch slot of each timestep.
         patch_index: (P,) int32 row of `patches` in each patch slot.
         patches: (U, 16, 16, 3) uint8 distinct patches.
@@ -95,7 +95,8 @@ class EpisodeStore:
         except (OSError, ValueError, KeyError) as error:
             raise UserError(f"episode store {self.folder}: cannot be read ({error})") from error
         self.layouts = tuple(
-            Layout(tuple(layout["kinds"]), tuple(tuple(grid) for grid in layout["grids"])) for layout in self.meta["layouts"]
+            Layout(tuple(one["kinds"]), tuple(tuple(grid) for grid in one["grids"]), one.get("counted", True))
+            for one in self.meta["layouts"]
         )
 
     @property
@@ -126,6 +127,11 @@ class EpisodeStore:
     def layout_kinds(self) -> np.ndarray:
         """The kinds of all layouts, end to end, int64."""
         return np.concatenate([np.array(layout.kinds, np.int64) for layout in self.layouts])
+
+    @cached_property
+    def layout_counted(self) -> np.ndarray:
+        """(number of layouts,) bool: True where text and action count in the loss."""
+        return np.array([layout.counted for layout in self.layouts])
 
     @cached_property
     def interval_start(self) -> np.ndarray:
@@ -203,7 +209,7 @@ def _join(episodes: Sequence[TokenEpisode]) -> tuple[dict[str, np.ndarray], list
     arrays = {
         "ids": np.concatenate([part.ids for part in steps]),
         "first_slot": starts([part.num_slots for part in steps]),
-        "layout": np.concatenate(layout).astype(np.uint16),
+        "layout": np.concatenate(layout).astype(np.uint16 if len(layouts) <= 2**16 else np.uint32),
         "first_patch": starts([part.num_patches for part in steps]),
         "patch_index": np.concatenate(index).astype(np.int32),
         "patches": patches,

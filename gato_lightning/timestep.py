@@ -18,7 +18,7 @@ from gymnasium import Space, spaces
 
 from gato_lightning.episode import Episode
 from gato_lightning.errors import UserError
-from gato_lightning.leaves import ImageLeaf, Leaf, TextLeaf, leaves
+from gato_lightning.leaves import AnyImageLeaf, ImageLeaf, Leaf, TextLeaf, leaves
 from gato_lightning.patches import PATCH, patch_intervals
 from gato_lightning.text import TextTokenizer
 from gato_lightning.vocabulary import Kind, Vocabulary
@@ -26,20 +26,23 @@ from gato_lightning.vocabulary import Kind, Vocabulary
 
 @dataclass(frozen=True)
 class Layout:
-    """What the slots of a timestep hold; shared by all timesteps whose texts are equally long.
+    """What the slots of a timestep hold; shared by all timesteps whose texts are equally long and images equally large.
 
     Args:
         kinds: a `Kind` per slot.
         grids: (rows, columns) of patches of each image, in order.
+        counted: whether its text and action count in the loss.
     """
 
     kinds: tuple[int, ...]
     grids: tuple[tuple[int, int], ...] = ()
+    counted: bool = True
 
     @cached_property
     def intervals(self) -> np.ndarray:
         """(num_patches, 4) int64, see `patch_intervals`."""
-        return np.concatenate([np.empty((0, 4), np.int64), *(patch_intervals(*grid) for grid in self.grids)])
+        held = [grid for grid in self.grids if grid != (0, 0)]
+        return np.concatenate([np.empty((0, 4), np.int64), *(patch_intervals(*grid) for grid in held)])
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,7 @@ class TimestepTokenizer:
             UserError: a value that cannot be tokenised; names key and timestep.
         """
         observed = _columns(self._observation, episode.observations)
-        return self._encode(observed, _columns(self._action, episode.actions), len(episode))
+        return self._encode(observed, _columns(self._action, episode.actions), len(episode), episode.counted)
 
     def encode_observations(self, observations: Any, count: int) -> TokenTimesteps:
         """Tokens of `count` stacked observations, each up to and with its separator, where an action is to follow."""
@@ -157,32 +160,58 @@ class TimestepTokenizer:
         by_path = dict(zip((leaf.path for leaf in self._action), parts, strict=True))
         return [_rebuild(self.action_space, (), by_path, n) for n in range(len(ids))]
 
-    def _encode(self, observed: list[tuple[Leaf, Any]], acted: list[tuple[Leaf, Any]], count: int) -> TokenTimesteps:
+    def _encode(
+        self, observed: list[tuple[Leaf, Any]], acted: list[tuple[Leaf, Any]], count: int, counted: np.ndarray | None = None
+    ) -> TokenTimesteps:
         """Every leaf gives a (T, n) block of ids, -1 where a shorter text leaves holes; side by side they are the timesteps."""
         blocks = [leaf.encode(column) for leaf, column in observed]
         blocks.append(np.full((count, 1), self.vocabulary.separator, np.int32))
         blocks += [leaf.encode(column) for leaf, column in acted]
         kinds = [*(leaf.kind for leaf, _ in observed), Kind.SEPARATOR, *(leaf.kind for leaf, _ in acted)]
-        images = [(leaf, column) for leaf, column in observed if isinstance(leaf, ImageLeaf)]
         ids = np.concatenate(blocks, axis=1)  # (T, W)
         filled = ids >= 0
-        layouts, layout = _layouts(
-            filled, np.repeat(kinds, [block.shape[1] for block in blocks]), tuple(leaf.grid for leaf, _ in images)
-        )
-        patches = [leaf.patches(column) for leaf, column in images]  # each (T, p, 16, 16, 3)
-        flat = np.concatenate(patches, axis=1) if patches else np.empty((0, PATCH, PATCH, 3), np.uint8)
+        images = [(leaf, column) for leaf, column in observed if isinstance(leaf, ImageLeaf | AnyImageLeaf)]
+        sizes = [leaf.grids(column) for leaf, column in images]
+        grids = np.array(sizes, np.int64).reshape(len(images), count, 2).swapaxes(0, 1)  # (T, images, 2)
+        counted = np.ones(count, bool) if counted is None else counted
+        layouts, layout = _layouts(filled, np.repeat(kinds, [block.shape[1] for block in blocks]), grids, counted)
+        patches = _by_timestep([leaf.patches(column) for leaf, column in images], grids.prod(axis=-1))
         ids = ids.ravel() if filled.all() else ids[filled]
-        return TokenTimesteps(ids.astype(np.uint16), layouts, layout, *distinct(flat.reshape(-1, PATCH, PATCH, 3)))
+        return TokenTimesteps(ids.astype(np.uint16), layouts, layout, *distinct(patches))
 
 
 def _layouts(
-    filled: np.ndarray, kinds: np.ndarray, grids: tuple[tuple[int, int], ...]
+    filled: np.ndarray, kinds: np.ndarray, grids: np.ndarray, counted: np.ndarray
 ) -> tuple[tuple[Layout, ...], np.ndarray]:
-    """The distinct layouts of T timesteps and the index of each one's, from which slots are filled, (T, W) bool."""
-    if filled.all():
-        return (Layout(tuple(kinds.tolist()), grids),), np.zeros(len(filled), np.int64)
-    masks, index = np.unique(filled, axis=0, return_inverse=True)
-    return tuple(Layout(tuple(kinds[mask].tolist()), grids) for mask in masks), index.reshape(-1)
+    """The distinct layouts of T timesteps and the index of each one's.
+
+    Args:
+        filled: (T, W) bool, False in the holes.
+        kinds: (W,) int64.
+        grids: (T, number of images, 2) int64.
+        counted: (T,) bool.
+    """
+    if filled.all() and counted.all() and (grids == grids[:1]).all():
+        first, index = np.zeros(min(1, len(filled)), np.int64), np.zeros(len(filled), np.int64)
+    else:
+        rows = np.concatenate([filled, counted[:, None], grids.reshape(len(filled), -1)], axis=1, dtype=np.int64)
+        _, first, index = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+    made = (Layout(tuple(kinds[filled[t]].tolist()), tuple(map(tuple, grids[t].tolist())), bool(counted[t])) for t in first)
+    return tuple(made), index.reshape(-1)
+
+
+def _by_timestep(patches: Sequence[np.ndarray], counts: np.ndarray) -> np.ndarray:
+    """The patches of several images a timestep, (P, 16, 16, 3), timestep by timestep.
+
+    Args:
+        patches: those of each image, over all timesteps.
+        counts: (T, number of images) int64.
+    """
+    if len(patches) == 1:
+        return patches[0]
+    timestep = [np.repeat(np.arange(len(counts)), column) for column in counts.T]
+    order = np.argsort(np.concatenate([np.empty(0, np.int64), *timestep]), kind="stable")
+    return np.concatenate([np.empty((0, PATCH, PATCH, 3), np.uint8), *patches])[order]
 
 
 def _columns(parts: Sequence[Leaf], values: Any) -> list[tuple[Leaf, Any]]:

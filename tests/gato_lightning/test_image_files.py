@@ -87,13 +87,19 @@ def test_a_turned_photograph_is_upright(orientation: int):
 
 
 @pytest.mark.parametrize("size", [(48, 32), (480, 320), (1999, 700), (20, 300), (7, 5), (1, 1)])
-@pytest.mark.parametrize("resize", ["crop", "pad"])
+@pytest.mark.parametrize("resize", ["crop", "pad", "fit", "keep"])
 @pytest.mark.parametrize("format", ["PNG", "JPEG"])
 def test_a_resized_image_has_the_size_and_the_colour_asked_for(size: tuple[int, int], resize: str, format: str):
-    image = ImageSettings(resize=resize, height=40, width=50).read(encoded(Image.new("RGB", size, "orange"), format), "flat")
-    assert image.shape == (40, 50, 3)
-    np.testing.assert_allclose(image[20, 25].astype(int), [255, 165, 0], atol=3)
-    if resize == "crop":
+    settings = ImageSettings(resize=resize, height=40, width=50)
+    image = settings.read(encoded(Image.new("RGB", size, "orange"), format), "flat")
+    width, height = size
+    scale = min(50 / width, 40 / height)
+    fitted = max(1, round(height * scale)), max(1, round(width * scale))
+    expected = {"crop": (40, 50), "pad": (40, 50), "fit": fitted, "keep": (height, width)}[resize]
+    np.testing.assert_allclose(image.shape, (*expected, 3), atol=1 if resize == "fit" else 0)
+    assert settings.space().contains(image)
+    np.testing.assert_allclose(image[image.shape[0] // 2, image.shape[1] // 2].astype(int), [255, 165, 0], atol=3)
+    if resize != "pad":
         np.testing.assert_allclose(image[[0, -1]][:, [0, -1]].reshape(4, 3), [[255, 165, 0]] * 4, atol=3)
 
 

@@ -6,6 +6,7 @@ from gymnasium import spaces
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gato_lightning.any_image import AnyImage
 from gato_lightning.episode import Episode, stack
 from gato_lightning.errors import UserError
 from gato_lightning.text import TextTokenizer
@@ -155,3 +156,33 @@ def test_nan_is_refused_with_key_and_timestep():
 def test_discrete_value_outside_its_space_is_refused():
     with pytest.raises(UserError, match=r"observation, timestep 1: value 5 is not in"):
         tokenizer(spaces.Discrete(5)).encode_observations(np.array([0, 5]), 2)
+
+
+def test_images_of_any_size_have_the_tokens_of_images_of_that_size():
+    """One column of images of three sizes beside one of fixed size, against each timestep tokenised alone by its own space."""
+    rng = np.random.default_rng(0)
+    sizes = [(40, 20), (0, 0), (16, 64), (40, 20)]
+    any_size = [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for size in sizes]
+    fixed = rng.integers(0, 256, (4, 32, 16, 3), dtype=np.uint8)
+    action = np.zeros(4, np.int64)
+
+    def space(image: spaces.Space | None) -> spaces.Dict:
+        parts = {"a": image} if image is not None else {}
+        return spaces.Dict({**parts, "b": spaces.Box(0, 255, (32, 16, 3), np.uint8)})
+
+    def tokens(image: spaces.Space | None, observations: dict, count: int):
+        tokenizer = TimestepTokenizer(space(image), spaces.Discrete(2), VOCABULARY, TEXT)
+        return tokenizer.encode_episode(Episode(observations, action[:count], np.zeros(count, np.float32), "test"))
+
+    steps = tokens(AnyImage(), {"a": any_size, "b": fixed}, 4)
+    ids = np.split(steps.ids, np.cumsum(steps.num_slots)[:-1])
+    index = np.split(steps.patch_index, np.cumsum(steps.num_patches)[:-1])
+    for t, size in enumerate(sizes):
+        box = spaces.Box(0, 255, (*size, 3), np.uint8) if size != (0, 0) else None
+        alone = tokens(box, {"a": any_size[t][None], "b": fixed[t : t + 1]}, 1)
+        np.testing.assert_array_equal(ids[t], alone.ids)
+        np.testing.assert_array_equal(steps.patches[index[t]], alone.patches[alone.patch_index])
+        layout = steps.layouts[steps.layout[t]]
+        assert layout.kinds == alone.layouts[0].kinds
+        np.testing.assert_array_equal(layout.intervals, alone.layouts[0].intervals)
+    assert steps.layout[0] == steps.layout[3]

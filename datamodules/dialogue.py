@@ -1,0 +1,107 @@
+"""Dialogue: turns of named roles, from JSON Lines."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+
+from datamodules.base import Job, Split, TaskDataModule
+from datamodules.faults import Fault
+from datamodules.files import find, fingerprint, json_lines, text_field
+from datamodules.pairs import check_faults_allowed, check_fraction
+from datamodules.splits import is_held_out
+from gato_lightning.episode import Episode
+from gato_lightning.errors import UserError
+from gato_lightning.store import TokenEpisode
+
+_SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
+
+
+class DialogueDataModule(TaskDataModule):
+    """An episode is a dialogue, a timestep a turn: the observation says whose it is, the action is what is said.
+
+    A line of a file is an object whose `messages` are a list of `{"role": "user", "content": "Hello"}`.
+
+    Args:
+        sources: files in JSON Lines (.jsonl, .jsonl.gz, .jsonl.zst), or folders of such.
+        loss_roles: the turns of these roles count in the loss; the others are read only.
+        held_out: share of the dialogues that is never trained on, by a hash of what is said, in (0, 1).
+        max_faults: share of the dialogues that may be faulty, in [0, 1); they are left out and listed, more end the run.
+        timesteps: most turns of a training window; None for as many as fit.
+        seed: of nothing here; every task has one.
+    """
+
+    domain = "dialogue"
+
+    def __init__(
+        self,
+        sources: Sequence[str],
+        loss_roles: Sequence[str] = ("assistant",),
+        held_out: float = 0.1,
+        max_faults: float = 0.01,
+        timesteps: int | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(timesteps=timesteps, seed=seed)
+        if not loss_roles:
+            raise UserError("loss_roles is empty; expected at least one role to learn from")
+        self.sources, self.loss_roles = tuple(sources), frozenset(loss_roles)
+        self.held_out = check_fraction("held_out", held_out)
+        self.max_faults = check_faults_allowed(max_faults)
+        self.observation_space = spaces.Dict({"role": spaces.Text(max_length=100)})
+        self.action_space = spaces.Text(max_length=1_000_000)
+
+    def settings(self) -> dict[str, Any]:
+        """The arguments, what changes when a file does, and the context that every turn must fit."""
+        files = [fingerprint(path) for path in self._files()]
+        return {**super().settings(), "files": files, "context_length": self.context_length}
+
+    def jobs(self, split: Split) -> list[Job]:
+        """Reads one side of the split, file by file."""
+        return [partial(self._episodes, split, path) for path in self._files()]
+
+    def num_examples(self, episodes: Sequence[TokenEpisode]) -> int:
+        """An example is a dialogue."""
+        return len(episodes)
+
+    def _files(self) -> list[Path]:
+        return [path for source in self.sources for path in find(source, _SUFFIXES)]
+
+    def _episodes(self, split: Split, path: Path) -> Iterator[Episode | Fault]:
+        for line in json_lines(path):
+            if isinstance(line, Fault):
+                yield line
+                continue
+            place, row = line
+            try:
+                if is_held_out(json.dumps(row.get("messages"), sort_keys=True), self.held_out) == (split == "val"):
+                    yield self._episode(row)
+            except UserError as error:
+                yield Fault(f"{place}: {error}")
+
+    def _episode(self, row: Mapping[str, Any]) -> Episode:
+        """A dialogue as turns.
+
+        Raises:
+            UserError: it has no turns, none that counts, or one that is empty or too long.
+        """
+        messages = row.get("messages")
+        if not isinstance(messages, list) or not messages or not all(isinstance(turn, dict) for turn in messages):
+            raise UserError("expected a list of objects under 'messages'")
+        roles, texts = [], []
+        for number, turn in enumerate(messages):
+            try:
+                roles.append(text_field(turn, "role"))
+                texts.append(text_field(turn, "content").strip())
+                observed = len(self.text_tokenizer.encode(roles[-1]))
+                self.check_length(observed, observed + len(self.text_tokenizer.encode(texts[-1])) + 2)
+            except UserError as error:
+                raise UserError(f"messages[{number}]: {error}") from error
+        counted = np.array([role in self.loss_roles for role in roles])
+        if not counted.any():
+            raise UserError(f"no turn of {' or '.join(sorted(self.loss_roles))}, whose turns count in the loss")
+        return Episode({"role": roles}, texts, np.zeros(len(texts), np.float32), source="dialogue", counted=counted)

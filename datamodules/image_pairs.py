@@ -1,0 +1,130 @@
+"""The base of tasks that show an image and want a text: captions, and answers to questions."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+
+from datamodules.base import Job, Split, TaskDataModule
+from datamodules.faults import Fault
+from datamodules.image_texts import ImageText, Pair, Reader
+from datamodules.pairs import check_faults_allowed, check_fraction, check_least, grouped
+from datamodules.splits import is_held_out
+from gato_lightning.episode import Episode, stack
+from gato_lightning.errors import UserError
+from gato_lightning.image_files import ImageSettings
+from gato_lightning.patches import num_patches
+
+_IMAGES_AT_ONCE = 256
+
+
+class ImagePairsDataModule(TaskDataModule):
+    """Each timestep shows an image and perhaps a question; the action is a text.
+
+    Args:
+        images: how images are resized, and what is refused.
+        held_out: share of the images that is held out where there is no source for the held-out part, in (0, 1).
+        pairs_per_episode: pairs in one episode, one a timestep, of different images; 5 in the paper (Gato, section 3.2).
+        max_faults: share of the pairs that may be faulty, in [0, 1); they are left out and listed, more end the run.
+        sequences_per_part: streams the training part: each DataLoader worker draws so many sequences from one part (a shard,
+            some hundred images of an annotation file) before it reads the next; None stores all of it before training.
+        timesteps: most timesteps of a training window; None for as many as fit.
+        seed: decides which images share an episode, not the split.
+    """
+
+    asks = False  # whether there are questions
+    split_by_hash = False  # whether both splits come from one source
+
+    def __init__(
+        self,
+        images: ImageSettings = ImageSettings(),
+        held_out: float = 0.1,
+        pairs_per_episode: int = 1,
+        max_faults: float = 0.01,
+        sequences_per_part: int | None = None,
+        timesteps: int | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(timesteps=timesteps, seed=seed)
+        self.images = images
+        self.held_out = check_fraction("held_out", held_out)
+        self.pairs_per_episode = check_least("pairs_per_episode", pairs_per_episode, 1)
+        self.max_faults = check_faults_allowed(max_faults)
+        if sequences_per_part is not None:
+            self.sequences_per_part = check_least("sequences_per_part", sequences_per_part, 1)
+        question = {"question": spaces.Text(max_length=10_000)} if self.asks else {}
+        self.observation_space = spaces.Dict({"image": images.space(), **question})
+        self.action_space = spaces.Text(max_length=10_000)
+
+    def readers(self, split: Split) -> list[Reader]:
+        """Parts of the split's source, or of both splits' where they share one."""
+        raise NotImplementedError
+
+    def fingerprints(self) -> list[Any]:
+        """What changes when a source does, as JSON."""
+        raise NotImplementedError
+
+    def settings(self) -> dict[str, Any]:
+        """The arguments, what changes when a source does, and the context that every pair must fit."""
+        return {**super().settings(), "files": self.fingerprints(), "context_length": self.context_length}
+
+    def jobs(self, split: Split) -> list[Job]:
+        """Decodes the images of one side of the split."""
+        return [partial(self._episodes, split, reader) for reader in self.readers(split)]
+
+    def in_parts(self, found: Sequence[ImageText], faults: Sequence[Fault]) -> list[Reader]:
+        """Readers of images that are listed beforehand, in an order that the seed decides."""
+        order = np.random.default_rng(self.seed).permutation(len(found))
+        parts: list[Iterable[ImageText | Fault]] = [faults, *grouped([found[i] for i in order], _IMAGES_AT_ONCE)]
+        return [partial(iter, part) for part in parts]
+
+    def _episodes(self, split: Split, reader: Reader) -> Iterator[Episode | Fault]:
+        items = iter(reader())
+        while block := list(islice(items, _IMAGES_AT_ONCE)):
+            faults, pairs = self._read(split, block)
+            yield from faults
+            for group in grouped(pairs, self.pairs_per_episode):
+                observations = [{"image": image, "question": pair.question} for image, pair in group]
+                yield Episode(
+                    observations=stack(self.observation_space, observations),
+                    actions=[pair.text for _, pair in group],
+                    rewards=np.zeros(len(group), np.float32),
+                    source="files",
+                    examples={t: pair.example for t, (_, pair) in enumerate(group) if pair.example},
+                )
+
+    def _read(self, split: Split, block: Sequence[ImageText | Fault]) -> tuple[list[Fault], list[tuple[np.ndarray, Pair]]]:
+        """Decodes images; neighbours among the pairs are of different images, as far as there are any."""
+        faults: list[Fault] = []
+        rounds: dict[int, list[tuple[np.ndarray, Pair]]] = defaultdict(list)
+        for item in block:
+            if isinstance(item, Fault):
+                faults.append(item)
+                continue
+            if self.split_by_hash and is_held_out(item.key, self.held_out) != (split == "val"):
+                continue
+            try:
+                image = self.images.read(item.image, item.name)
+            except UserError as error:
+                faults.append(Fault(str(error), len(item.pairs)))
+                continue
+            written = set() if split == "val" else {pair.example for pair in item.pairs}
+            for number, pair in enumerate(item.pairs):
+                try:
+                    self._check_length(image, pair)
+                except UserError as error:
+                    faults.append(Fault(f"image {item.name}, text {number}: {error}"))
+                    continue
+                # All captions of an image are one example, to be written for once.
+                example = None if pair.example in written else pair.example
+                written.add(None if pair.question else pair.example)
+                rounds[number].append((image, Pair(pair.text, pair.question, example)))
+        return faults, [pair for number in sorted(rounds) for pair in rounds[number]]
+
+    def _check_length(self, image: np.ndarray, pair: Pair) -> None:
+        observed = num_patches(image) + len(self.text_tokenizer.encode(pair.question))
+        self.check_length(observed, observed + len(self.text_tokenizer.encode(pair.text)) + 2)

@@ -1,0 +1,74 @@
+"""Visual questions: images, questions and answers from the files of VQAv2 and OK-VQA."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from datamodules import coco
+from datamodules.base import Split
+from datamodules.faults import Fault
+from datamodules.files import fingerprint
+from datamodules.held_out import held_out_task
+from datamodules.image_pairs import ImagePairsDataModule
+from datamodules.image_texts import ImageText, Reader
+from gato_lightning.tasks import GenerationTask
+
+
+@dataclass(frozen=True)
+class VqaFiles:
+    """The files of one split.
+
+    Args:
+        questions: the file of questions.
+        annotations: the file of answers.
+        image_folder: of the images; no name may lead out of it.
+        image_name: of an image's file; `{subtype}` is the `data_subtype` of the questions, `{image_id}` the image's number.
+    """
+
+    questions: str
+    annotations: str
+    image_folder: str
+    image_name: str = "COCO_{subtype}_{image_id:012d}.jpg"
+
+    def read(self) -> tuple[list[ImageText], list[Fault]]:
+        """The images with all questions about each, and what is wrong with the files' entries."""
+        paths = Path(self.questions), Path(self.annotations)
+        return coco.questions(*paths, coco.image_folder(self.image_folder), self.image_name)
+
+
+class VqaFilesDataModule(ImagePairsDataModule):
+    """Each timestep shows an image and asks about it; the action is the answer that most people gave.
+
+    Args:
+        train: the files to train on.
+        val: those of the held-out part; None: the questions about the share `held_out` of the images of `train`.
+        kwargs: of `ImagePairsDataModule`.
+    """
+
+    domain = "vqa"
+    asks = True
+
+    def __init__(self, train: VqaFiles, val: VqaFiles | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.sources: dict[Split, VqaFiles] = {"train": train, "val": val or train}
+        self.split_by_hash = val is None
+
+    def generation(self) -> GenerationTask:
+        """Every held-out question with all answers that people gave, grouped by its type. After `setup`."""
+        answers: dict[str, Counter[str]] = defaultdict(Counter)
+        for image in self.sources["train"].read()[0]:
+            for pair in image.pairs:
+                if pair.example:
+                    answers[pair.example.group][pair.text] += 1
+        commonest = {group: counts.most_common(1)[0][0] for group, counts in answers.items()}
+        return held_out_task(self.stores["val"], "answer", self.observation_space, self.text_tokenizer, commonest)
+
+    def fingerprints(self) -> list[Any]:
+        """Size and time of the files of questions and answers."""
+        files = [(source.questions, source.annotations) for source in self.sources.values()]
+        return [fingerprint(Path(path)) for pair in files for path in pair]
+
+    def readers(self, split: Split) -> list[Reader]:
+        """The images that the split's files ask about."""
+        return self.in_parts(*self.sources[split].read())

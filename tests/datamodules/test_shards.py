@@ -1,0 +1,162 @@
+"""Shards of WebDataset and data sets of Hugging Face as captions: what is read, and what is at fault."""
+
+import functools
+import http.server
+import io
+import json
+import tarfile
+import threading
+from pathlib import Path
+
+import datasets
+import numpy as np
+import pytest
+
+from datamodules.caption_files import CaptionFilesDataModule
+from datamodules.faults import Fault
+from datamodules.shards import expand, samples
+from gato_lightning.errors import UserError
+from gato_lightning.image_files import ImageSettings
+from tests.datamodules.vision_files import photograph, stored
+
+IMAGES = ImageSettings(height=32, width=32)
+
+
+def sample(i: int, ending: str = "jpg") -> dict[str, bytes]:
+    """An image with its caption and description, as img2dataset writes them."""
+    buffer = io.BytesIO()
+    photograph(i).save(buffer, {"jpg": "JPEG", "png": "PNG", "webp": "WEBP"}[ending])
+    about = {"key": f"{i:05d}", "caption": f"picture {i}", "status": "success"}
+    return {ending: buffer.getvalue(), "txt": f"picture {i}".encode(), "json": json.dumps(about).encode()}
+
+
+def write_shard(path: Path, parts: dict[str, dict[str, bytes]]) -> Path:
+    with tarfile.open(path, "w") as tar:
+        for key, files in parts.items():
+            for ending, content in files.items():
+                member = tarfile.TarInfo(f"{key}.{ending}")
+                member.size = len(content)
+                tar.addfile(member, io.BytesIO(content))
+    return path
+
+
+def write_shards(folder: Path, shards: int = 2, each: int = 6) -> str:
+    endings = ["jpg", "png", "webp"]
+    for n in range(shards):
+        write_shard(folder / f"{n:05d}.tar", {f"{i:05d}": sample(i, endings[i % 3]) for i in range(n * each, (n + 1) * each)})
+    return str(folder / f"{{00000..{shards - 1:05d}}}.tar")
+
+
+def captions(data: CaptionFilesDataModule) -> list[str]:
+    """Those of the held-out part."""
+    return sorted(reference for references in data.generation().references for reference in references)
+
+
+def test_patterns_count_and_match(tmp_path: Path):
+    write_shards(tmp_path)
+    both = [str(tmp_path / f"0000{n}.tar") for n in range(2)]
+    assert expand(str(tmp_path / "{00000..00001}.tar")) == expand(str(tmp_path / "0000?.tar")) == both
+    assert expand("https://example.org/{8..10}.tar") == [f"https://example.org/{n}.tar" for n in (8, 9, 10)]
+    assert len(expand("a{0..1}b{00..02}.tar")) == 6
+    with pytest.raises(UserError, match=r"none\*\.tar: no such file"):
+        expand(str(tmp_path / "none*.tar"))
+
+
+def test_shards_are_read_whole(tmp_path: Path):
+    source = write_shards(tmp_path)
+    data = stored(CaptionFilesDataModule(source, source, images=IMAGES), tmp_path / "cache")
+    assert data.stores["train"].num_timesteps == 12
+    assert captions(data) == sorted(f"picture {i}" for i in range(12))
+    first = data.generation()
+    number = int(first.references[0][0].split()[1])
+    image = sample(number, ["jpg", "png", "webp"][number % 3])
+    expected = IMAGES.read(next(iter(image.values())), "expected")
+    np.testing.assert_array_equal(first.observations[0]["image"], expected)
+
+
+def test_remote_shards_are_streamed(tmp_path: Path):
+    write_shards(tmp_path)
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        read = list(samples(f"http://127.0.0.1:{server.server_port}/00001.tar"))
+        server.shutdown()
+    assert read == list(samples(str(tmp_path / "00001.tar")))
+    assert [key for key, _ in read] == [f"{i:05d}" for i in range(6, 12)]
+
+
+def test_a_caption_may_stand_in_the_json_alone(tmp_path: Path):
+    parts = {key: {k: v for k, v in sample(i).items() if k != "txt"} for i, key in enumerate("abc")}
+    source = str(write_shard(tmp_path / "s.tar", parts))
+    data = stored(CaptionFilesDataModule(source, source, images=IMAGES), tmp_path / "cache")
+    assert captions(data) == ["picture 0", "picture 1", "picture 2"]
+
+
+def test_the_hash_splits_shards_by_key(tmp_path: Path):
+    source = write_shards(tmp_path, shards=3, each=10)
+    data = stored(CaptionFilesDataModule(source, images=IMAGES, held_out=0.3), tmp_path / "cache")
+    assert data.stores["train"].num_timesteps + data.stores["val"].num_timesteps == 30
+
+
+@pytest.mark.parametrize("blocks", [3, 10, 11, 12.5])
+def test_a_shard_cut_short_is_read_up_to_there_and_named(tmp_path: Path, blocks: float):
+    """Cut inside a file, inside a header, and between two samples."""
+    path = write_shard(tmp_path / "s.tar", {f"{i}": {"txt": b"text %d" % i} for i in range(8)})
+    path.write_bytes(path.read_bytes()[: int(blocks * 512)])
+    *whole, last = list(samples(str(path)))
+    assert isinstance(last, Fault)
+    assert "s.tar: breaks off after" in last.message
+    assert [key for key, _ in whole] == [str(i) for i in range(len(whole))]
+    assert len(whole) < 8
+
+
+FAULTS = {
+    "no image": r"s\.tar/k3: no image; expected a part jpg",
+    "no caption": r"s\.tar/k3: no caption; expected a part txt, or json",
+    "an empty caption": r"s\.tar/k3: the caption is empty",
+    "a caption that is not UTF-8": r"s\.tar/k3: the caption cannot be read",
+    "a broken image": r"s\.tar/k3: cannot be decoded",
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_sample_at_fault_is_named_and_left_out(tmp_path: Path, fault: str):
+    parts = {f"k{i}": sample(i) for i in range(20)}
+    match fault:
+        case "no image":
+            del parts["k3"]["jpg"]
+        case "no caption":
+            del parts["k3"]["txt"], parts["k3"]["json"]
+        case "an empty caption":
+            parts["k3"]["txt"] = b"\n"
+        case "a caption that is not UTF-8":
+            parts["k3"]["txt"] = b"caf\xe9"
+        case "a broken image":
+            parts["k3"]["jpg"] = parts["k3"]["jpg"][:100]
+    source = str(write_shard(tmp_path / "s.tar", parts))
+    with pytest.raises(UserError, match="1 of 20 train examples are faulty.*" + FAULTS[fault]):
+        stored(CaptionFilesDataModule(source, source, images=IMAGES, max_faults=0.0), tmp_path / "cache")
+    data = stored(CaptionFilesDataModule(source, source, images=IMAGES, max_faults=0.05), tmp_path / "cache")
+    assert data.stores["train"].num_timesteps == 19
+
+
+def test_a_data_set_of_hugging_face_is_read_by_its_columns(tmp_path: Path):
+    paths = []
+    for i in range(4):
+        photograph(i).save(tmp_path / f"{i}.png")
+        paths.append(str(tmp_path / f"{i}.png"))
+    rows = {"photo": paths, "said": [[f"picture {i}", f"image {i}"] for i in range(4)]}
+    table = datasets.Dataset.from_dict(rows).cast_column("photo", datasets.Image())
+    datasets.DatasetDict({"train": table, "test": table.select(range(2))}).save_to_disk(str(tmp_path / "saved"))
+    source = f"datasets:{tmp_path / 'saved'}"
+    columns = {"image_column": "photo", "text_column": "said", "images": IMAGES}
+    data = stored(CaptionFilesDataModule(source, f"{source}:test", **columns), tmp_path / "cache")
+    assert data.stores["train"].num_timesteps == 8
+    assert captions(data) == ["image 0", "image 1", "picture 0", "picture 1"]
+    expected = IMAGES.read(tmp_path / "0.png", "expected")
+    assert any((observation["image"] == expected).all() for observation in data.generation().observations)
+
+    with pytest.raises(UserError, match="has no column 'text'; its columns are photo, said"):
+        stored(CaptionFilesDataModule(source, source, image_column="photo", images=IMAGES), tmp_path / "cache")
+    with pytest.raises(UserError, match=r"datasets:.*nothing: cannot be loaded"):
+        stored(CaptionFilesDataModule(f"datasets:{tmp_path / 'nothing'}", images=IMAGES), tmp_path / "cache")
