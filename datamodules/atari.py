@@ -14,7 +14,7 @@ from gato_lightning.errors import UserError, unknown
 HEIGHT, WIDTH = 64, 80  # of a picture; Gato, appendix C.3, figure 15
 FRAMES = 4  # of the console, 60 a second, that an action lasts
 STICKY = 0.25  # probability that a frame repeats the action before it (Machado et al. 2018), without which all episodes are one
-FIVE_MINUTES = 4500  # actions; how long the people played whose scores are quoted (Mnih et al. 2015)
+FIVE_MINUTES = 4500  # actions
 
 
 class Pictures(gymnasium.ObservationWrapper):
