@@ -1,6 +1,6 @@
 """Rollouts in the real environments, while training and at the end."""
 
-import logging
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -8,29 +8,32 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from rich.console import Console
 
+from gato_lightning.environments import Environments
+from gato_lightning.errors import UserError, unknown
+from gato_lightning.figures import tasks_above_figure
 from gato_lightning.policy import ActingSettings
-from gato_lightning.report import by_domain, score_table
-from gato_lightning.rollout import Environments, TaskScore, evaluate_tasks, mean_score
+from gato_lightning.report import score_table, summary_table, write_csv
+from gato_lightning.rollout import evaluate_tasks, gather_scores
+from gato_lightning.scores import TaskScore, by_domain, interquartile_mean, mean_score, tasks_above
 from gato_lightning.tasks import FINAL_SEED, ROLLOUT_SEED, ControlTask
-from gato_lightning.video import record_gif
-
-log = logging.getLogger(__name__)
 
 
 class RolloutEvaluation(Callback):
-    """Plays the control tasks, logs normalised scores by task and domain, and videos of chosen tasks.
+    """Plays the control tasks, logs normalised scores by task and domain, a figure of them, and videos of chosen tasks.
 
     While training it plays `episodes` episodes on seeds of their own; at the end `final_episodes` on seeds that nothing was
-    chosen by. Ranks share the tasks out.
+    chosen by. Ranks share the tasks out. An episode that fails is counted; none ends the training.
 
     Args:
         every_n_steps: steps between evaluations; 0: only at the end.
         episodes: a task, while training.
         final_episodes: a task, at the end of `fit`; 0: none.
         tasks: names; null: all with an environment.
-        lanes: most environments at once.
+        lanes: most environments at once, of whatever tasks.
         acting: how to act.
         video_tasks: names of the tasks whose first episode at the end is recorded.
+        workers: processes that the environments live in, on each rank; null: one a core.
+        time_limit: seconds that an environment may take for a reset or a step.
     """
 
     def __init__(
@@ -39,78 +42,92 @@ class RolloutEvaluation(Callback):
         episodes: int = 5,
         final_episodes: int = 20,
         tasks: list[str] | None = None,
-        lanes: int = 10,
+        lanes: int = 32,
         acting: ActingSettings | None = None,
         video_tasks: list[str] | None = None,
+        workers: int | None = None,
+        time_limit: float = 60.0,
     ) -> None:
+        if lanes < 1 or (workers is not None and workers < 1) or time_limit <= 0:
+            raise UserError(f"lanes {lanes}, workers {workers}, time_limit {time_limit}: expected positive numbers")
         self.every_n_steps, self.episodes, self.final_episodes = every_n_steps, episodes, final_episodes
         self.tasks, self.lanes, self.acting = tasks, lanes, acting or ActingSettings()
         self.video_tasks = video_tasks or []
+        self.workers, self.time_limit = workers, time_limit
         self.scores: list[TaskScore] = []
-        self._environments = Environments()
+        self._environments: Environments | None = None
         self._last = 0
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Finds wrong task names before anything is trained."""
-        self._control_tasks(trainer)
+        known = self._control_tasks(trainer)
+        for name in self.video_tasks:
+            if name not in known:
+                raise unknown("task in video_tasks", name, known)
         self._last = trainer.global_step
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
         step = trainer.global_step
         if self.every_n_steps and step % self.every_n_steps == 0 and step != self._last and step < trainer.max_steps:
             self._last = step
-            self._evaluate(trainer, pl_module, "rollout", ROLLOUT_SEED, self.episodes)
+            self._evaluate(trainer, pl_module, "rollout", ROLLOUT_SEED, self.episodes, record=[])
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.final_episodes:
-            self.scores = self._evaluate(trainer, pl_module, "final", FINAL_SEED, self.final_episodes)
+            self.scores = self._evaluate(trainer, pl_module, "final", FINAL_SEED, self.final_episodes, self.video_tasks)
             if trainer.is_global_zero:
-                Console().print(score_table(self.scores))
-            self._record_videos(trainer, pl_module)
-        self._environments.close()
+                Console().print(score_table(self.scores), summary_table(self.scores))
+                if trainer.log_dir:
+                    write_csv(Path(trainer.log_dir) / "episodes.csv", self.scores)
+        self._close()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        if self._environments is not None:
+            self._environments.close()
+            self._environments = None
 
     def _control_tasks(self, trainer: Trainer) -> dict[str, ControlTask]:
         tasks: dict[str, ControlTask] = trainer.datamodule.control_tasks(self.tasks)  # type: ignore[attr-defined]
         return tasks
 
     def _evaluate(
-        self, trainer: Trainer, pl_module: LightningModule, tag: str, first_seed: int, episodes: int
+        self, trainer: Trainer, pl_module: LightningModule, tag: str, first_seed: int, episodes: int, record: list[str]
     ) -> list[TaskScore]:
         """Plays this rank's tasks; every rank gets all scores."""
         tasks = list(self._control_tasks(trainer).values())[trainer.global_rank :: trainer.world_size]
+        if self._environments is None:
+            self._environments = Environments(tasks, self.lanes, self.workers, self.time_limit)
         training = pl_module.training
         pl_module.eval()
         # The same arithmetic as in training; sampling draws from generators of its own.
         with torch.inference_mode(), trainer.precision_plugin.forward_context():
-            scores = evaluate_tasks(pl_module.model, tasks, first_seed, episodes, self.lanes, self.acting, self._environments)
+            scores = evaluate_tasks(
+                pl_module.model, tasks, first_seed, episodes, self._environments, self.acting, record=record
+            )
         pl_module.train(training)
-        if trainer.world_size > 1:
-            gathered: list[list[TaskScore]] = [[] for _ in range(trainer.world_size)]
-            torch.distributed.all_gather_object(gathered, scores)
-            scores = [score for part in gathered for score in part]
+        scores = gather_scores(scores)
         for logger in trainer.loggers:
             logger.log_metrics(_metrics(scores, tag), trainer.global_step)
+            if hasattr(logger.experiment, "add_figure"):
+                logger.experiment.add_figure(f"{tag}/tasks_above", tasks_above_figure(scores), trainer.global_step)
+            for score in scores:
+                if score.video is not None and hasattr(logger.experiment, "add_image"):
+                    score.video.add_to(logger.experiment, f"video/{score.task}", trainer.global_step)
         return scores
-
-    def _record_videos(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        tasks = {name: task for name, task in self._control_tasks(trainer).items() if name in self.video_tasks}
-        if not trainer.is_global_zero:
-            return
-        for name, task in tasks.items():
-            try:
-                with torch.inference_mode(), trainer.precision_plugin.forward_context():
-                    gif = record_gif(pl_module.model.eval(), task, FINAL_SEED, self.acting)
-                for logger in trainer.loggers:
-                    if hasattr(logger.experiment, "add_image"):
-                        gif.add_to(logger.experiment, f"video/{name}", trainer.global_step)
-            except Exception:
-                log.exception("video of task %s failed", name)
 
 
 def _metrics(scores: list[TaskScore], tag: str) -> dict[str, float]:
-    """Scores by task, by domain, and the mean."""
+    """Scores by task, by domain, and of all."""
     metrics = {f"{tag}/score/{score.task}": score.score for score in scores}
     metrics |= {f"{tag}/return/{score.task}": score.mean_return for score in scores}
-    metrics |= {f"{tag}/domain/{domain}": mean_score(part) for domain, part in by_domain(scores).items()}
+    for domain, part in by_domain(scores).items():
+        middle = interquartile_mean(part)
+        metrics[f"{tag}/domain/{domain}"] = mean_score(part)
+        metrics[f"{tag}/interquartile_mean/{domain}"] = None if middle is None else middle.value
     metrics[f"{tag}/mean_score"] = mean_score(scores)
+    metrics[f"{tag}/tasks_above_half"] = float(tasks_above(scores, [50])[0])
+    metrics[f"{tag}/failed_episodes"] = float(sum(len(score.failures) for score in scores))
     return {name: value for name, value in metrics.items() if value is not None}

@@ -11,8 +11,7 @@ from lightning.pytorch.callbacks import Callback
 from rich.console import Console
 from rich.table import Table
 
-from gato_lightning.report import score_records, write_json
-from gato_lightning.rollout import mean_score
+from gato_lightning.report import control_report, write_json
 
 PACKAGES = ("gato-lightning", "torch", "lightning", "timm", "gymnasium", "numpy")
 
@@ -53,8 +52,7 @@ class RunReport(Callback):
         seen = [callback.tokens_seen for callback in trainer.callbacks if hasattr(callback, "tokens_seen")]  # type: ignore[attr-defined]
         losses = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("val/")}
         return {
-            "mean_score": mean_score(scores),
-            "control": score_records(scores),
+            **control_report(scores),
             "text": text,
             "validation_loss": losses,
             "wall_seconds": round(time.time() - self._begin, 1),

@@ -3,6 +3,7 @@
 ```
 python run.py fit --config conf/gato_small.yaml --config conf/debug/fast.yaml --data.tasks.text.weight 0.2
 python run.py rollout --ckpt_path logs/gato_small/version_0/checkpoints/last.ckpt --tasks cartpole,taxi
+python run.py report logs/gato_small/version_0
 ```
 Files are merged in their order, and whatever else is on the command line is laid over them, wherever it stands.
 `${vars.x}`, or the name of any other key, is filled in after that. With `--ckpt_path` and no `--config`, the config of
@@ -35,6 +36,7 @@ from gato_lightning.config_files import read_config_files, split_config_args, to
 from gato_lightning.errors import UserError
 from gato_lightning.explain import explain
 from gato_lightning.quiet import quiet
+from gato_lightning.report_page import report
 from gato_lightning.run_config import SaveRunConfig, config_beside
 from gato_lightning.task_stanzas import bad_stanza, check_task_names, stanzas, task_overrides
 from gato_lightning.trainer import GatoTrainer
@@ -199,6 +201,8 @@ def run(
     try:
         if args and args[0] in commands:
             _call(commands[args[0]], args)
+        elif args[:1] == ["report"]:  # which needs neither model nor DataModule
+            report(args[1:])
         else:
             GatoCLI(model_class, datamodule_class, args, commands)
     except (UserError, MisconfigurationException) as error:

@@ -1,21 +1,17 @@
-"""Tables of scores and the report of a run."""
+"""Tables, files and records of scores."""
 
+import csv
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
-from gato_lightning.rollout import TaskScore, mean_score
+from gato_lightning.published import beside
+from gato_lightning.scores import EpisodeResult, TaskScore, by_domain, mean_score, summary, task_interval
 
-
-def by_domain(scores: Iterable[TaskScore]) -> dict[str, list[TaskScore]]:
-    """Scores grouped by domain, in order of appearance."""
-    groups: dict[str, list[TaskScore]] = {}
-    for score in scores:
-        groups.setdefault(score.domain, []).append(score)
-    return groups
+CSV_COLUMNS = ("task", "domain", "seed", "length", "return", "score", "success", "failure")
 
 
 def score_table(scores: list[TaskScore]) -> Table:
@@ -26,37 +22,105 @@ def score_table(scores: list[TaskScore]) -> Table:
     for domain, group in by_domain(scores).items():
         for one in group:
             cells = [_number(value) for value in (one.mean_return, one.random, one.expert, one.score)]
-            failed = f" ({len(one.failures)} failed: {one.failures[0]})" if one.failures else ""
-            table.add_row(one.task + failed, str(len(one.returns)), *cells)
+            table.add_row(one.task + _remark(one), str(len(one.finished)), *cells)
         table.add_row(f"[bold]{domain} mean[/bold]", "", "", "", "", _number(mean_score(group)), end_section=True)
     table.add_row("[bold]mean[/bold]", "", "", "", "", _number(mean_score(scores)))
     return table
 
 
+def summary_table(scores: Sequence[TaskScore]) -> Table:
+    """Per domain: tasks above each percentage of expert, interquartile mean with its interval, and what others published."""
+    table = Table(title="summary", caption="interquartile mean of all episodes' scores, 95% interval by stratified bootstrap")
+    for column in ("domain", "tasks", "above 50%", "above 75%", "interquartile mean", "published"):
+        table.add_column(column, justify="left" if column in ("domain", "published") else "right")
+    for domain, found in summary(scores).items():
+        above = found["tasks_above_percent"]
+        cells = (str(found["scored"]), str(above["50"]), str(above["75"]), interval_text(found["interquartile_mean"]))
+        table.add_row(domain, *cells, beside(domain))
+    return table
+
+
+def interval_text(estimate: Sequence[float | None] | None) -> str:
+    """`0.85 [0.80, 0.89]`; the interval is left out where there is none."""
+    if estimate is None or estimate[0] is None:
+        return "-"
+    value, low, high = estimate
+    return f"{value:.2f}" if low is None or high is None else f"{value:.2f} [{low:.2f}, {high:.2f}]"
+
+
 def score_records(scores: Iterable[TaskScore]) -> list[dict[str, Any]]:
-    """The same as JSON, with every episode's seed, return and length."""
+    """The same as JSON, with every episode's seed, return, length and success."""
     return [
         {
             "task": one.task,
             "domain": one.domain,
-            "episodes": len(one.returns),
+            "episodes": len(one.finished),
             "mean_return": one.mean_return,
             "random_return": one.random,
             "expert_return": one.expert,
             "score": one.score,
-            "seeds": one.seeds,
+            "score_interval": task_interval(one),
+            "success_rate": one.success_rate,
+            "seeds": [episode.seed for episode in one.finished],
             "returns": one.returns,
-            "lengths": one.lengths,
+            "lengths": [episode.length for episode in one.finished],
+            "successes": [episode.success for episode in one.finished],
             "failures": one.failures,
         }
         for one in scores
     ]
 
 
+def scores_of_records(records: Iterable[dict[str, Any]]) -> list[TaskScore]:
+    """What `score_records` wrote, read back."""
+    scores = []
+    for one in records:
+        columns = [one[name] for name in ("seeds", "returns", "lengths")]
+        # Reports of earlier versions say nothing of success.
+        played = zip(*columns, one.get("successes") or [None] * len(one["seeds"]), strict=True)
+        episodes = [EpisodeResult(*values) for values in played]
+        episodes += [_failed(line) for line in one["failures"]]
+        scores.append(TaskScore(one["task"], one["domain"], one["expert_return"], one["random_return"], episodes))
+    return scores
+
+
+def control_report(scores: Sequence[TaskScore]) -> dict[str, Any]:
+    """What a report says of control: `mean_score`, `control` per task, `summary` per domain."""
+    return {"mean_score": mean_score(scores), "control": score_records(scores), "summary": summary(scores)}
+
+
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Writes a report."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def write_csv(path: Path, scores: Iterable[TaskScore]) -> None:
+    """Writes a row a task and episode; a failed episode has a `failure` and no return."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(CSV_COLUMNS)
+        for one in scores:
+            normalised = iter(one.episode_scores.tolist())
+            for episode in one.episodes:
+                score = next(normalised, None) if episode.total is not None else None
+                cells = (episode.seed, episode.length, episode.total, score, episode.success, episode.failure)
+                writer.writerow([one.task, one.domain, *cells])
+
+
+def _failed(line: str) -> EpisodeResult:
+    """The episode behind a line of `TaskScore.failures`."""
+    seed, _, failure = line.removeprefix("seed ").partition(": ")
+    return EpisodeResult(int(seed), None, 0, failure=failure)
+
+
+def _remark(score: TaskScore) -> str:
+    """What a reader has to know of a task's row."""
+    remarks = [] if score.comparable else ["expert and random do not differ"]
+    if score.failures:
+        remarks.append(f"{len(score.failures)} failed: {score.failures[0]}")
+    return f" ({'; '.join(remarks)})" if remarks else ""
 
 
 def _number(value: float | None) -> str:

@@ -1,175 +1,185 @@
-"""Rolling the agent out in environments, and scoring it (Gato, section 4)."""
+"""Rolling an agent out in environments, many at once and of different tasks (Gato, section 4)."""
 
 import logging
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Protocol
 
-import gymnasium
-import numpy as np
+import torch
 
+from gato_lightning.environment_worker import Outcome, said
+from gato_lightning.environments import Environments
 from gato_lightning.model import Gato
 from gato_lightning.policy import ActingSettings, Policy
+from gato_lightning.scores import EpisodeResult, TaskScore
 from gato_lightning.tasks import ControlTask
+from gato_lightning.video import Gif
 
 log = logging.getLogger(__name__)
 
+OnEpisode = Callable[[str, EpisodeResult], None]
+
+
+class Actor(Protocol):
+    """Whoever acts: the agent, or what it is measured against."""
+
+    def reset(self, lane: int, task: ControlTask, seed: int) -> None:
+        """An episode of a task begins in a lane."""
+
+    def act(self, observations: Mapping[int, Any]) -> dict[int, Any]:
+        """The actions of some lanes, given what each of them observes."""
+
 
 @dataclass
-class TaskScore:
-    """Episodes of one task.
+class _Running:
+    """The episode in a lane."""
+
+    task: ControlTask
+    seed: int
+    observation: Any = None  # none before the reset is answered
+    total: float = 0.0
+    length: int = 0
+    success: bool | None = None
+    video: Gif | None = None
+    failure: str = ""
+    begun: bool = False
+
+    def take(self, outcome: Outcome) -> bool:
+        """Takes in what came of a reset or a step; whether the episode is over."""
+        if outcome.video_failure:
+            log.warning("no video of task %s, seed %d: %s", self.task.name, self.seed, outcome.video_failure)
+        self.observation, self.failure = outcome.observation, outcome.failure
+        self.success, self.video = outcome.success, outcome.video
+        self.total, self.length = self.total + outcome.reward, self.length + self.begun
+        self.begun = True
+        return outcome.over or bool(outcome.failure)
+
+    def result(self) -> EpisodeResult:
+        if self.failure:
+            log.warning("task %s, seed %d failed after %d steps: %s", self.task.name, self.seed, self.length, self.failure)
+            return EpisodeResult(self.seed, None, self.length, failure=self.failure)
+        return EpisodeResult(self.seed, self.total, self.length, self.success)
+
+
+def play(
+    actor: Actor,
+    tasks: Sequence[ControlTask],
+    seeds: Sequence[int],
+    environments: Environments,
+    record: Collection[str] = (),
+    on_episode: OnEpisode = lambda task, episode: None,
+    done: Mapping[str, Sequence[EpisodeResult]] = MappingProxyType({}),
+) -> list[TaskScore]:
+    """Plays an episode for each task and seed, as many at once as there are lanes.
+
+    An episode whose environment raises, hangs, dies or observes what is not in its space fails, is logged with its task and
+    seed and counted, and the others go on. So do the episodes after those in which the actor itself raised.
 
     Args:
-        task, domain: whose they are.
-        expert, random: reference returns.
-        seeds, returns, lengths: of each episode.
-        failures: what went wrong in the environment or the evaluation itself, by seed or for all.
+        actor: who acts.
+        tasks: what to play.
+        seeds: of the episodes of each task.
+        environments: of these tasks.
+        record: names of the tasks whose first episode is filmed.
+        on_episode: called with the task's name and the result after each episode.
+        done: by task, episodes that need not be played again.
+
+    Returns:
+        A score per task, in their order, with episodes in the order of the seeds.
     """
+    # Tasks of like widths run side by side: all lanes of a pass are as wide as the widest.
+    order = sorted(tasks, key=lambda task: _width(task), reverse=True)
+    scores = {task.name: TaskScore(task.name, task.domain, task.expert.mean, task.random.mean) for task in tasks}
+    for task in tasks:
+        # An episode to be filmed has to be played.
+        again = seeds[:1] if task.name in record else []
+        scores[task.name].episodes += [one for one in done.get(task.name, []) if one.seed in seeds and one.seed not in again]
+    known = {name: {one.seed for one in score.episodes} for name, score in scores.items()}
+    waiting = deque((task, seed) for task in order for seed in seeds if seed not in known[task.name])
+    running: dict[int, _Running] = {}
 
-    task: str
-    domain: str
-    expert: float
-    random: float
-    seeds: list[int] = field(default_factory=list)
-    returns: list[float] = field(default_factory=list)
-    lengths: list[int] = field(default_factory=list)
-    failures: list[str] = field(default_factory=list)
+    def finish(lane: int) -> None:
+        episode = running.pop(lane)
+        score = scores[episode.task.name]
+        score.episodes.append(episode.result())
+        score.video = episode.video or score.video
+        on_episode(episode.task.name, score.episodes[-1])
 
-    @property
-    def mean_return(self) -> float | None:
-        """Mean over the episodes; None without any."""
-        return float(np.mean(self.returns)) if self.returns else None
-
-    @property
-    def score(self) -> float | None:
-        """(mean return - random) / |expert - random|; None without episodes, or where expert and random do not differ."""
-        span = abs(self.expert - self.random)
-        if self.mean_return is None or span == 0:
-            return None
-        return (self.mean_return - self.random) / span
-
-
-class Environments:
-    """Environments by task, kept and used again: making one can cost more than an episode in it."""
-
-    def __init__(self) -> None:
-        self._kept: dict[str, list[gymnasium.Env]] = {}
-
-    def get(self, task: ControlTask, count: int) -> list[gymnasium.Env]:
-        """`count` environments of a task."""
-        kept = self._kept.setdefault(task.name, [])
-        kept += [task.make_env() for _ in range(count - len(kept))]
-        return kept[:count]
-
-    def close(self) -> None:
-        """Closes all."""
-        for env in (env for kept in self._kept.values() for env in kept):
-            env.close()
-        self._kept.clear()
-
-
-def rollout(
-    model: Gato, task: ControlTask, envs: list[gymnasium.Env], seeds: Iterable[int], settings: ActingSettings
-) -> TaskScore:
-    """Plays an episode for each seed, as many at once as there are environments.
-
-    Args:
-        model: in evaluation mode.
-        task: what to play.
-        envs: environments of the task.
-        seeds: of the episodes.
-        settings: how to act.
-    """
-    result = TaskScore(task.name, task.domain, task.expert.mean, task.random.mean)
-    waiting = list(seeds)
-    policy = Policy(model, len(envs), settings, seed=waiting[0] if waiting else 0)
-    lanes = [_Lane(env) for env in envs]
-    for index, lane in enumerate(lanes):
-        _begin(lane, index, task, waiting, policy)
-    while any(lane.active for lane in lanes):
-        actions = policy.act({index: lane.observation for index, lane in enumerate(lanes) if lane.active})
-        for index, action in actions.items():
-            lane = lanes[index]
-            if lane.step(action):
-                result.seeds.append(lane.seed)
-                result.returns.append(lane.total)
-                result.lengths.append(lane.length)
-                _begin(lane, index, task, waiting, policy)
-    return result
+    while waiting or running:
+        actions, error = _act(actor, {lane: episode.observation for lane, episode in running.items()})
+        for lane in list(running):
+            if lane in actions:
+                environments.step(lane, actions[lane])
+            else:
+                running[lane].failure = error
+                finish(lane)
+        for lane in range(min(environments.lanes, len(tasks) * len(seeds))):
+            if waiting and lane not in running:
+                task, seed = waiting.popleft()
+                actor.reset(lane, task, seed)
+                environments.begin(lane, task, seed, task.name in record and seed == seeds[0])
+                running[lane] = _Running(task, seed)
+        for lane, outcome in sorted(environments.gather().items()):
+            if outcome.lost:
+                lost = running.pop(lane)
+                waiting.appendleft((lost.task, lost.seed))
+            elif running[lane].take(outcome):
+                finish(lane)
+    for score in scores.values():
+        score.episodes.sort(key=lambda one: one.seed)
+    return list(scores.values())
 
 
-class _Lane:
-    """An environment and the episode in it."""
-
-    def __init__(self, env: gymnasium.Env) -> None:
-        self.env = env
-        self.active, self.seed, self.total, self.length = False, 0, 0.0, 0
-        self.observation: Any = None
-
-    def begin(self, seed: int) -> None:
-        self.active, self.seed, self.total, self.length = True, seed, 0.0, 0
-        self.observation, _ = self.env.reset(seed=seed)
-
-    def step(self, action: Any) -> bool:
-        """Steps; whether the episode is over."""
-        self.observation, reward, terminated, truncated, _ = self.env.step(action)
-        self.total, self.length = self.total + float(reward), self.length + 1
-        return bool(terminated or truncated)
+def _act(actor: Actor, observations: Mapping[int, Any]) -> tuple[dict[int, Any], str]:
+    """The actions, or none and what went wrong."""
+    if not observations:
+        return {}, ""
+    try:
+        return actor.act(observations), ""
+    except Exception as error:
+        log.exception("the agent failed in %d episodes", len(observations))
+        return {}, f"the agent failed: {said(error)}"
 
 
-def _begin(lane: _Lane, index: int, task: ControlTask, waiting: list[int], policy: Policy) -> None:
-    """Begins the next waiting episode in a lane, or leaves it idle."""
-    lane.active = bool(waiting)
-    if waiting:
-        lane.begin(waiting.pop(0))
-        policy.reset(index, task, lane.seed)
+def _width(task: ControlTask) -> int:
+    return task.demonstrations.widest if task.demonstrations is not None else 0
 
 
 def evaluate_tasks(
     model: Gato,
     tasks: Iterable[ControlTask],
     first_seed: int,
-    episodes: int = 20,
-    lanes: int = 10,
+    episodes: int,
+    environments: Environments,
     settings: ActingSettings | None = None,
-    environments: Environments | None = None,
-    on_task: Callable[[str], None] = lambda name: None,
+    record: Collection[str] = (),
+    on_episode: OnEpisode = lambda task, episode: None,
+    done: Mapping[str, Sequence[EpisodeResult]] = MappingProxyType({}),
 ) -> list[TaskScore]:
-    """Scores the agent in several tasks. What goes wrong in one is logged with its name and does not touch the others.
+    """Scores the agent in several tasks, see `play`.
 
     Args:
         model: in evaluation mode.
         tasks: what to play.
         first_seed: seed of the first episode of each task; the others follow it.
         episodes: of each task.
-        lanes: most environments at once.
+        environments: of these tasks.
         settings: how to act.
-        environments: where environments are kept; None closes them at the end.
-        on_task: called with a task's name when it is done.
+        record: names of the tasks whose first episode is filmed.
+        on_episode: called with the task's name and the result after each episode.
+        done: by task, episodes that need not be played again.
     """
-    kept = environments or Environments()
-    scores = []
-    for task in tasks:
-        try:
-            envs = kept.get(task, min(lanes, episodes))
-            seeds = range(first_seed, first_seed + episodes)
-            scores.append(rollout(model, task, envs, seeds, settings or ActingSettings()))
-        except Exception as error:
-            log.exception("rollouts of task %s failed", task.name)
-            failed = TaskScore(task.name, task.domain, task.expert.mean, task.random.mean)
-            failed.failures.append(f"{type(error).__name__}: {error}")
-            scores.append(failed)
-        on_task(task.name)
-    if environments is None:
-        kept.close()
-    return scores
+    chosen, seeds = list(tasks), range(first_seed, first_seed + episodes)
+    policy = Policy(model, min(environments.lanes, len(chosen) * episodes), settings or ActingSettings(), first_seed)
+    return play(policy, chosen, seeds, environments, record, on_episode, done)
 
 
-def mean_score(scores: Iterable[TaskScore]) -> float | None:
-    """Mean normalised score, each task clipped at 1.
-
-    A task whose evaluation failed counts 0; one whose expert and random returns do not differ counts not at all.
-    """
-    values = [0.0 if score.failures and score.score is None else score.score for score in scores]
-    known = [min(value, 1.0) for value in values if value is not None]
-    return float(np.mean(known)) if known else None
+def gather_scores(scores: list[TaskScore]) -> list[TaskScore]:
+    """The scores of all ranks, on every rank."""
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return scores
+    gathered: list[list[TaskScore]] = [[] for _ in range(torch.distributed.get_world_size())]
+    torch.distributed.all_gather_object(gathered, scores)
+    return [score for part in gathered for score in part]

@@ -1,18 +1,26 @@
 """The Trainer with one method more: `rollout`, which plays a checkpoint in the real environments."""
 
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch import Trainer
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from gato_lightning.checkpoint import GatoCheckpointIO, load_checkpoint
-from gato_lightning.errors import UserError
+from gato_lightning.environments import Environments
+from gato_lightning.episode_log import EpisodeLog
+from gato_lightning.errors import UserError, unknown
+from gato_lightning.figures import tasks_above_figure
 from gato_lightning.policy import ActingSettings
-from gato_lightning.report import score_records, score_table, write_json
-from gato_lightning.rollout import TaskScore, evaluate_tasks, mean_score
-from gato_lightning.tasks import FINAL_SEED
+from gato_lightning.report import control_report, score_table, summary_table, write_csv, write_json
+from gato_lightning.rollout import OnEpisode, evaluate_tasks, gather_scores
+from gato_lightning.scores import EpisodeResult, TaskScore
+from gato_lightning.tasks import FINAL_SEED, ControlTask
 
 
 class GatoTrainer(Trainer):
@@ -28,41 +36,133 @@ class GatoTrainer(Trainer):
         datamodule: Any,
         ckpt_path: str | None = None,
         tasks: str | None = None,
+        suite: str | None = None,
         episodes: int = 20,
         seed: int = FINAL_SEED,
         acting: ActingSettings = ActingSettings(),
+        lanes: int = 32,
+        workers: int | None = None,
+        time_limit: float = 60.0,
+        videos: str | None = None,
         output: str | None = None,
     ) -> list[TaskScore]:
-        """Plays a checkpoint in the real environments and prints the table of scores.
+        """Plays a checkpoint in the real environments, prints the tables of scores and writes them.
 
         Args:
             model: a GatoModule, whose weights are replaced by those of the checkpoint.
             datamodule: a mixture, which knows the tasks and their environments.
             ckpt_path: the checkpoint. Without `--config`, the config of the run that wrote it is used.
             tasks: names of control tasks, with commas between; all of them if left out.
+            suite: domains whose tasks are played, with commas between, such as `babyai,metaworld`; all if left out.
             episodes: episodes a task.
             seed: of a task's first episode; by default one that neither demonstrations nor any choice have used.
             acting: how the agent acts.
-            output: the JSON file to write; by default the checkpoint's name with `.rollout.json`.
+            lanes: environments at once, of whatever tasks.
+            workers: processes that the environments live in; one a core if left out.
+            time_limit: seconds that an environment may take for a reset or a step.
+            videos: names of the tasks whose first episode is recorded, with commas between, or `all`.
+            output: the JSON file to write; by default the checkpoint's name with `.rollout.json`. The episodes go into a CSV
+                file, the figure into a PNG file and the videos into a folder of that name. Until all is done, `.part` files
+                keep the episodes, and the same command goes on from them.
         """
         if ckpt_path is None:
             raise UserError("rollout needs --ckpt_path")
+        for name, value in {"episodes": episodes, "lanes": lanes, "workers": workers, "time_limit": time_limit}.items():
+            if value is not None and value <= 0:
+                raise UserError(f"--{name} {value}: expected a positive number")
         checkpoint = load_checkpoint(ckpt_path)
+        path = Path(output) if output else Path(ckpt_path).with_suffix(".rollout.json")
+
+        def played() -> list[TaskScore]:
+            chosen = self._prepare(model, datamodule, checkpoint, _names(tasks), _names(suite))
+            record = list(chosen) if videos == "all" else _names(videos) or []
+            for name in record:
+                if name not in chosen:
+                    raise unknown("task in --videos", name, chosen)
+            mine = list(chosen.values())[self.global_rank :: self.world_size]
+            environments = Environments(mine, lanes, workers, time_limit)
+            same = {"checkpoint": Path(ckpt_path).stat().st_mtime_ns, "acting": asdict(acting), "seed": seed}
+            episode_log = EpisodeLog(path.with_suffix(f".part{self.global_rank}"), same | {"ranks": self.world_size})
+            try:
+                arithmetic = self.precision_plugin.forward_context()
+                with _progress(len(mine) * episodes, episode_log) as on_episode, torch.inference_mode(), arithmetic:
+                    scores = evaluate_tasks(
+                        model.model, mine, seed, episodes, environments, acting, record, on_episode, episode_log.done
+                    )
+            finally:
+                environments.close()
+                episode_log.close()
+            scores = gather_scores(scores)
+            episode_log.remove()
+            return scores
+
+        # Starts the other ranks, where there are any and nobody else did.
+        launcher = self.strategy.launcher
+        scores: list[TaskScore] = launcher.launch(played, trainer=self) if launcher else played()
+        if self.is_global_zero:
+            Console().print(score_table(scores), summary_table(scores))
+            write_json(path, {"checkpoint": ckpt_path, "episodes": episodes, "first_seed": seed, **control_report(scores)})
+            _write_beside(path, scores)
+            print(f"scores written to {path}")
+        return scores
+
+    def _prepare(
+        self, model: Any, datamodule: Any, checkpoint: dict[str, Any], names: list[str] | None, suites: list[str] | None
+    ) -> dict[str, ControlTask]:
+        """Loads the weights, makes and opens the stores; returns the chosen tasks."""
+        self.strategy.setup_environment()
         # The hooks of model and data find each other through their trainer.
         self.datamodule, datamodule.trainer, model.trainer = datamodule, self, self
-        datamodule.prepare_data()
+        if self.local_rank == 0:
+            datamodule.prepare_data()
+        self.strategy.barrier()
         datamodule.setup("rollout")
-        chosen = datamodule.control_tasks([name.strip() for name in tasks.split(",")] if tasks else None)
-
         model.on_load_checkpoint(checkpoint)
         model.load_state_dict(checkpoint["state_dict"])
         model.to(self.strategy.root_device).eval()
-        with torch.inference_mode(), self.precision_plugin.forward_context():
-            scores = evaluate_tasks(model.model, chosen.values(), seed, episodes, settings=acting)
+        return of_suites(datamodule.control_tasks(names), suites)
 
-        Console().print(score_table(scores))
-        path = Path(output) if output else Path(ckpt_path).with_suffix(".rollout.json")
-        content = {"checkpoint": ckpt_path, "mean_score": mean_score(scores), "control": score_records(scores)}
-        write_json(path, content)
-        print(f"scores written to {path}")
-        return scores
+
+@contextmanager
+def _progress(total: int, episode_log: EpisodeLog) -> Iterator[OnEpisode]:
+    """A bar of episodes; gives what is to be called after each, which also writes it to the log."""
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(TextColumn("{task.description}"), *columns) as progress:
+        bar = progress.add_task("playing", total=total, completed=sum(map(len, episode_log.done.values())))
+
+        def on_episode(task: str, episode: EpisodeResult) -> None:
+            episode_log.add(task, episode)
+            progress.update(bar, advance=1, description=f"playing {task}")
+
+        yield on_episode
+
+
+def of_suites(tasks: Mapping[str, ControlTask], suites: Iterable[str] | None) -> dict[str, ControlTask]:
+    """The tasks whose domain is among the suites; all of them without suites.
+
+    Raises:
+        UserError: a suite that none of the tasks belongs to; with near matches.
+    """
+    if suites is None:
+        return dict(tasks)
+    domains = {task.domain for task in tasks.values()}
+    for suite in suites:
+        if suite not in domains:
+            raise unknown("suite", suite, domains)
+    return {name: task for name, task in tasks.items() if task.domain in suites}
+
+
+def _names(joined: str | None) -> list[str] | None:
+    """`a, b` as names."""
+    return [name.strip() for name in joined.split(",")] if joined else None
+
+
+def _write_beside(path: Path, scores: list[TaskScore]) -> None:
+    """The episodes, the figure and the videos, by the name of the JSON file."""
+    write_csv(path.with_suffix(".csv"), scores)
+    tasks_above_figure(scores).savefig(path.with_suffix(".png"), dpi=120)
+    for score in scores:
+        if score.video is not None:
+            video = path.with_suffix("") / f"{score.task}.gif"
+            video.parent.mkdir(parents=True, exist_ok=True)
+            video.write_bytes(score.video.data)

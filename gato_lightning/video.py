@@ -8,10 +8,6 @@ import numpy as np
 from PIL import Image
 from tensorboard.compat.proto.summary_pb2 import Summary
 
-from gato_lightning.model import Gato
-from gato_lightning.policy import ActingSettings, Policy
-from gato_lightning.tasks import ControlTask
-
 MAX_FRAMES = 120  # of a video; longer episodes are shown up to there
 SIDE = 200  # pixels of the longer side
 
@@ -43,27 +39,3 @@ def encode_gif(frames: list[np.ndarray], milliseconds: int = 60) -> Gif:
     file = io.BytesIO()
     images[0].save(file, "GIF", save_all=True, append_images=images[1:], duration=milliseconds, loop=0)
     return Gif(file.getvalue(), *images[0].size)
-
-
-def record_gif(model: Gato, task: ControlTask, seed: int, settings: ActingSettings) -> Gif:
-    """Plays one episode and records what the environment renders.
-
-    Args:
-        model: in evaluation mode.
-        task: what to play.
-        seed: of the episode.
-        settings: how to act.
-    """
-    env = task.make_env(render_mode="rgb_array")
-    try:
-        policy = Policy(model, 1, settings, seed)
-        observation, _ = env.reset(seed=seed)
-        policy.reset(0, task, seed)
-        frames, done = [np.asarray(env.render())], False
-        while not done and len(frames) < MAX_FRAMES:
-            observation, _, terminated, truncated, _ = env.step(policy.act({0: observation})[0])
-            done = terminated or truncated
-            frames.append(np.asarray(env.render()))
-    finally:
-        env.close()
-    return encode_gif(frames)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import torch
 from lightning.pytorch import LightningDataModule, LightningModule
@@ -132,8 +133,9 @@ class Mixture(LightningDataModule):
     def val_dataloader(self) -> DataLoader:
         return self.train_dataloader()
 
-    def control_tasks(self, names: list[str] | None = None) -> dict[str, str]:
-        known = {"cartpole": "cartpole", "taxi": "taxi"}
+    def control_tasks(self, names: list[str] | None = None) -> dict[str, SimpleNamespace]:
+        domains = {"cartpole": "classic-control", "taxi": "toy-text"}
+        known = {name: SimpleNamespace(name=name, domain=domain) for name, domain in domains.items()}
         for name in names or []:
             if name not in known:
                 raise unknown("control task", name, known)

@@ -13,7 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from gato_lightning import cli
 from gato_lightning.checkpoint import differences, load_checkpoint
 from gato_lightning.errors import UserError, unknown
-from gato_lightning.rollout import TaskScore
+from gato_lightning.scores import EpisodeResult, TaskScore
 from gato_lightning.tasks import FINAL_SEED
 from tests.standins import Mixture, Model
 
@@ -307,9 +307,11 @@ class TestRollout:
         """Stands in for the environments: a score for each task, and a note of how it was asked for."""
         asked = SimpleNamespace()
 
-        def evaluate_tasks(model, tasks, first_seed, episodes, settings):
-            asked.tasks, asked.seed, asked.settings, asked.training = list(tasks), first_seed, settings, model.training
-            return [TaskScore(task, "toy", expert=2.0, random=0.0, returns=[1.0] * episodes) for task in asked.tasks]
+        def evaluate_tasks(model, tasks, first_seed, episodes, environments, settings, record, on_episode, done):
+            asked.tasks, asked.seed, asked.settings = [task.name for task in tasks], first_seed, settings
+            asked.training, asked.record = model.training, record
+            played = [EpisodeResult(first_seed + i, 1.0, 5) for i in range(episodes)]
+            return [TaskScore(task.name, task.domain, 2.0, 0.0, played) for task in tasks]
 
         monkeypatch.setattr("gato_lightning.trainer.evaluate_tasks", evaluate_tasks)
         return asked
@@ -321,6 +323,11 @@ class TestRollout:
         written = json.loads(next((folder / "run" / "checkpoints").glob("*.rollout.json")).read_text())
         assert written["mean_score"] == 0.5
         assert [(task["task"], task["score"]) for task in written["control"]] == [("cartpole", 0.5), ("taxi", 0.5)]
+        assert written["summary"]["classic-control"]["tasks_above_percent"] == {"25": 1, "50": 1, "75": 0, "100": 0}
+        [rows] = (folder / "run" / "checkpoints").glob("*.rollout.csv")
+        assert rows.read_text().splitlines()[1] == f"cartpole,classic-control,{FINAL_SEED},5,1.0,0.5,,"
+        assert len(rows.read_text().splitlines()) == 7
+        assert rows.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
 
     def test_loads_the_weights_of_the_checkpoint(self, checkpoint):
         run("rollout", "--ckpt_path", checkpoint, "--seed_everything", "9")
@@ -331,6 +338,22 @@ class TestRollout:
         run("rollout", f"--ckpt_path={checkpoint}", "--tasks=taxi", "--output=a/b.json", "--acting.temperature=0")
         assert (evaluation.tasks, evaluation.settings.temperature) == (["taxi"], 0)
         assert (folder / "a" / "b.json").exists()
+
+    def test_plays_the_tasks_of_a_suite(self, checkpoint, evaluation):
+        run("rollout", f"--ckpt_path={checkpoint}", "--suite=toy-text", "--videos=all")
+        assert (evaluation.tasks, evaluation.record) == (["taxi"], ["taxi"])
+
+    @pytest.mark.parametrize(
+        ("option", "message"),
+        [
+            ("--suite=toy-txt", "unknown suite 'toy-txt'; did you mean toy-text?"),
+            ("--videos=cartpol", "unknown task in --videos 'cartpol'; did you mean cartpole?"),
+            ("--episodes=0", "--episodes 0: expected a positive number"),
+            ("--time_limit=-1", "--time_limit -1.0: expected a positive number"),
+        ],
+    )
+    def test_wrong_options_are_told_in_one_line(self, checkpoint, capsys, option, message):
+        assert complaint(capsys, "rollout", "--ckpt_path", checkpoint, option) == message
 
     def test_an_unknown_task(self, checkpoint, capsys):
         line = complaint(capsys, "rollout", "--ckpt_path", checkpoint, "--tasks", "taxi,cartpol")

@@ -1,5 +1,9 @@
 """Rollouts in training: scores by task and domain are logged, a video is recorded, wrong names are found before training."""
 
+import json
+import re
+from pathlib import Path
+
 import lightning
 import pytest
 from lightning.pytorch.loggers import TensorBoardLogger
@@ -14,6 +18,7 @@ from gato_lightning.errors import UserError
 from gato_lightning.module import GatoModule
 from gato_lightning.optimizer import OptimizerConfig
 from gato_lightning.tasks import FINAL_SEED, ROLLOUT_SEED
+from run import main
 
 TINY = GatoConfig(width=32, depth=1, heads=2, head_size=16, feedforward=64, context_length=64, patch_channels=32)
 
@@ -55,11 +60,31 @@ def test_scores_videos_and_the_report(tmp_path, cache):
     assert [event.step for event in events.Scalars("rollout/score/cartpole")] == [2]
     assert events.Images("video/cartpole")[0].encoded_image_string.startswith(b"GIF89a")
     assert any("mixture" in tag for tag in tags["tensors"])
+    assert {"rollout/tasks_above", "final/tasks_above"} <= set(tags["images"])
+    assert {"final/interquartile_mean/classic-control", "final/tasks_above_half"} <= set(tags["scalars"])
+    rows = (Path(trainer.log_dir) / "episodes.csv").read_text().splitlines()
+    assert [row.split(",")[:3] for row in rows[1:]] == [["cartpole", "classic-control", str(FINAL_SEED + i)] for i in range(3)]
+    report = json.loads((Path(trainer.log_dir) / "report.json").read_text())
+    assert report["control"][0]["returns"] == rollouts.scores[0].returns
+    assert report["summary"]["all"]["episodes"] == 3
+    # The run as a page: its command line, figure, table, curves and video, and nothing from elsewhere.
+    output = tmp_path / "page.html"
+    main(["report", trainer.log_dir, trainer.log_dir, "--output", str(output)])
+    page = output.read_text()
+    assert page.count("data:image/gif;base64,") == 2
+    for word in ("cartpole", "train/loss", "interquartile mean", "Gato, figure 5", "JAT 192M"):
+        assert word in page
+    assert not re.search(r"""(src|href)=["'](?!data:)""", page)
     [score] = rollouts.scores
-    assert sorted(score.seeds) == [FINAL_SEED, FINAL_SEED + 1, FINAL_SEED + 2]
+    assert [one.seed for one in score.episodes] == [FINAL_SEED, FINAL_SEED + 1, FINAL_SEED + 2]
     assert ROLLOUT_SEED != FINAL_SEED
 
 
 def test_a_wrong_task_name_is_found_before_training(tmp_path, cache):
     with pytest.raises(UserError, match=r"cartpool.*did you mean cartpole"):
         fit(tmp_path, cache, RolloutEvaluation(tasks=["cartpool"]))
+
+
+def test_a_wrong_video_task_is_found_before_training(tmp_path, cache):
+    with pytest.raises(UserError, match=r"video_tasks.*cartpool.*did you mean cartpole"):
+        fit(tmp_path, cache, RolloutEvaluation(video_tasks=["cartpool"]))

@@ -1,5 +1,6 @@
 """The whole of it, small: exact resume, two processes equal to one, evaluation that changes nothing."""
 
+import json
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from datamodules.mixture import MixtureDataModule, TaskSpec
 from gato_lightning.config import GatoConfig
 from gato_lightning.module import GatoModule
 from gato_lightning.optimizer import OptimizerConfig
+from gato_lightning.tasks import FINAL_SEED
 
 ROOT = Path(__file__).parents[2]
 STEPS = 12
@@ -120,14 +122,22 @@ def test_two_processes_equal_one(tmp_path, cache):
     subprocess.run([sys.executable, __file__], check=True, env=environment, timeout=240, cwd=tmp_path)
     together = np.mean([np.load(tmp_path / f"rank{rank}.npy") for rank in range(2)], axis=0)
     np.testing.assert_allclose(together, alone.losses, rtol=2e-3)
+    # The ranks share the tasks out: each is played once, and every rank knows of both.
+    for rank in range(2):
+        played = json.loads((tmp_path / f"rank{rank}.json").read_text())
+        assert played == {"cartpole": [FINAL_SEED, FINAL_SEED + 1], "pendulum": [FINAL_SEED, FINAL_SEED + 1]}
 
 
 def _two_processes() -> None:
     """What each of the two processes of the test runs."""
     losses, folder = Losses(), Path(os.environ["OUT"])
-    run = trainer(folder, losses, devices=2, strategy="ddp", use_distributed_sampler=False)
+    rollouts = RolloutEvaluation(final_episodes=2, lanes=2, workers=1)
+    run = trainer(folder, losses, rollouts, devices=2, strategy="ddp", use_distributed_sampler=False)
     run.fit(module(0.0), data(Path(os.environ["CACHE"]), batch_size=2))
     np.save(folder / f"rank{run.global_rank}.npy", losses.losses)
+    assert len(rollouts.scores) == 2
+    seeds = {score.task: [one.seed for one in score.finished] for score in rollouts.scores}
+    (folder / f"rank{run.global_rank}.json").write_text(json.dumps(seeds))
 
 
 if __name__ == "__main__":

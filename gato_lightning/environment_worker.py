@@ -1,0 +1,200 @@
+"""A process with environments in it: plays what it is told to, one answer for each command."""
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from gato_lightning.errors import UserError
+from gato_lightning.observations import fault
+from gato_lightning.tasks import ControlTask
+from gato_lightning.video import MAX_FRAMES, Gif, encode_gif
+
+KEPT = 32  # idle environments that a worker keeps: making one can cost more than an episode in it
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a reset or a step.
+
+    Args:
+        observation: what the agent sees next.
+        reward: of the step, in the environment's units.
+        over: whether the episode has ended.
+        success: whether the environment reported success so far; None if it says nothing of it.
+        failure: what went wrong; the episode is at its end.
+        lost: the episode went down with another one in the same process, by no fault of its own.
+        video: of a recorded episode, at its end.
+        video_failure: why there is none.
+    """
+
+    observation: Any = None
+    reward: float = 0.0
+    over: bool = False
+    success: bool | None = None
+    failure: str = ""
+    lost: bool = False
+    video: Gif | None = None
+    video_failure: str = ""
+
+
+class _Episode:
+    """An environment at play, and the frames of it if it is recorded."""
+
+    def __init__(self, task: ControlTask, env: gymnasium.Env, frames: list[np.ndarray] | None, video_failure: str) -> None:
+        self.task, self.env, self.frames, self.video_failure = task, env, frames, video_failure
+        self.success: bool | None = None
+
+    def reset(self, seed: int) -> Outcome:
+        observation, _ = self.env.reset(seed=seed)
+        self._film()
+        return self._outcome(observation, 0.0, False)
+
+    def step(self, action: Any) -> Outcome:
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        success = info.get("success", info.get("is_success"))
+        if success is not None:
+            self.success = bool(success) or bool(self.success)
+        if not np.isfinite(float(reward)):
+            return Outcome(failure=f"reward {reward}, expected a finite number")
+        self._film()
+        return self._outcome(observation, float(reward), bool(terminated or truncated))
+
+    def _outcome(self, observation: Any, reward: float, over: bool) -> Outcome:
+        if wrong := fault(self.task.tokenizer.observation_space, observation):
+            return Outcome(failure=wrong)
+        video = None
+        if over and self.frames:
+            try:
+                video = encode_gif(self.frames)
+            except Exception as error:
+                self.video_failure = said(error)
+        return Outcome(observation, reward, over, self.success, video=video, video_failure=self.video_failure)
+
+    def _film(self) -> None:
+        """A picture that cannot be drawn costs the video and not the episode."""
+        if self.frames is None or len(self.frames) >= MAX_FRAMES:
+            return
+        try:
+            self.frames.append(np.asarray(self.env.render()))
+        except Exception as error:
+            self.frames, self.video_failure = None, said(error)
+
+
+class _Stage:
+    """The environments of a worker: one a lane, and idle ones by task."""
+
+    def __init__(self, tasks: Mapping[str, ControlTask]) -> None:
+        self._tasks = tasks
+        self._playing: dict[int, _Episode] = {}
+        self._idle: list[tuple[str, gymnasium.Env]] = []
+
+    def begin(self, lane: int, name: str, seed: int, record: bool) -> Outcome:
+        self._put_away(lane)
+        task = self._tasks[name]
+        frames: list[np.ndarray] | None = None
+        why = ""
+        if record:
+            try:
+                env, frames = _made(task, render_mode="rgb_array"), []
+            except Exception as error:
+                env, why = self._take(task), said(error)
+        else:
+            env = self._take(task)
+        self._playing[lane] = _Episode(task, env, frames, why)
+        return self._playing[lane].reset(seed)
+
+    def step(self, lane: int, action: Any) -> Outcome:
+        return self._playing[lane].step(action)
+
+    def drop(self, lane: int) -> None:
+        """Gives up an environment that has failed; it may be in any state."""
+        if lane in self._playing:
+            _close(self._playing.pop(lane).env)
+
+    def close(self) -> None:
+        for env in [*(episode.env for episode in self._playing.values()), *(env for _, env in self._idle)]:
+            _close(env)
+
+    def _take(self, task: ControlTask) -> gymnasium.Env:
+        for place, (name, env) in enumerate(self._idle):
+            if name == task.name:
+                del self._idle[place]
+                return env
+        return _made(task)
+
+    def _put_away(self, lane: int) -> None:
+        episode = self._playing.pop(lane, None)
+        if episode is None:
+            return
+        if episode.frames is not None:
+            _close(episode.env)  # one that draws is slower
+            return
+        self._idle.append((episode.task.name, episode.env))
+        if len(self._idle) > KEPT:
+            _close(self._idle.pop(0)[1])
+
+
+def serve(connection: Connection, tasks: Mapping[str, ControlTask], parent: int) -> None:
+    """Answers commands until there are no more: `(lane, "begin", (task, seed, record))`, `(lane, "step", (action,))`, None.
+
+    Args:
+        connection: to the process that commands.
+        tasks: by name.
+        parent: its process id; without it, the worker ends.
+    """
+    # Whether an interrupted evaluation goes on is for the other process to say.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # A progress bar of the other process may have taken these over, and its lock may never be released here.
+    sys.stdout, sys.stderr = sys.__stdout__ or sys.stdout, sys.__stderr__ or sys.stderr
+    stage = _Stage(tasks)
+    while _waits(connection, parent):
+        try:
+            message = connection.recv()
+        except EOFError:
+            break
+        if message is None:
+            break
+        lane, command, arguments = message
+        try:
+            outcome = getattr(stage, command)(lane, *arguments)
+        except Exception as error:
+            outcome = Outcome(failure=said(error))
+        if outcome.failure:
+            stage.drop(lane)
+        connection.send((lane, outcome))
+    stage.close()
+
+
+def _made(task: ControlTask, **settings: Any) -> gymnasium.Env:
+    env = task.make_env(**settings)
+    # Observations are checked one by one; an action of another space might do anything.
+    if env.action_space != task.tokenizer.action_space:
+        raise UserError(f"the environment's action space is {env.action_space}, that of the data {task.tokenizer.action_space}")
+    return env
+
+
+def said(error: BaseException) -> str:
+    """An error in one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def _waits(connection: Connection, parent: int) -> bool:
+    """Waits for a command; False when the parent is gone, whose end of the pipe a sibling may still hold."""
+    while not connection.poll(5.0):
+        if os.getppid() != parent:
+            return False
+    return True
+
+
+def _close(env: gymnasium.Env) -> None:
+    with contextlib.suppress(Exception):  # it is given up either way, and what it did is already counted
+        env.close()

@@ -1,0 +1,207 @@
+"""An environment that raises, hangs, dies or lies fails its episode alone, with task and seed named."""
+
+import os
+import signal
+import time
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium import spaces
+
+from gato_lightning.environments import Environments
+from gato_lightning.episode_log import EpisodeLog
+from gato_lightning.rollout import play
+from gato_lightning.tasks import ControlTask, Reference
+from gato_lightning.timestep import TimestepTokenizer
+from gato_lightning.vocabulary import Vocabulary
+
+STEPS = 5
+
+
+class Counting(gymnasium.Env):
+    """Observes how many steps there were and the seed; at seed 13, `fault` happens in step 3."""
+
+    observation_space = spaces.Box(-np.inf, np.inf, (2,), np.float64)
+    action_space = spaces.Discrete(2)
+
+    def __init__(self, fault=lambda: None, render_mode=None):
+        self.fault, self.render_mode = fault, render_mode
+
+    def reset(self, *, seed=None, options=None):
+        self.seed, self.steps = seed, 0
+        return np.array([0.0, seed]), {}
+
+    def step(self, action):
+        self.steps += 1
+        observation = np.array([self.steps, self.seed])
+        if self.seed == 13 and self.steps == 3:
+            found = self.fault()
+            observation = observation if found is None else found
+        return observation, float(action), self.steps == STEPS, False, {"success": self.steps == STEPS}
+
+    def render(self):
+        return np.full((20, 20, 3), self.steps, np.uint8)
+
+
+class Ones:
+    """Acts with 1, and remembers what it saw."""
+
+    def __init__(self):
+        self.seen = []
+
+    def reset(self, lane, task, seed):
+        self.seen.append(("reset", task.name, seed))
+
+    def act(self, observations):
+        self.seen += [tuple(value.tolist()) for value in observations.values()]
+        return dict.fromkeys(observations, 1)
+
+
+def task(text, fault=lambda: None, name="counting", make=Counting) -> ControlTask:
+    tokenizer = TimestepTokenizer(Counting.observation_space, Counting.action_space, Vocabulary(), text)
+    reference = Reference(float(STEPS), 9), Reference(0.0, 9)
+    return ControlTask(name, "d", lambda render_mode=None: make(fault, render_mode), tokenizer, None, 1, *reference)
+
+
+def played(tasks, lanes=4, workers=2, time_limit=60.0, actor=None, **settings):
+    environments = Environments(tasks, lanes, workers, time_limit)
+    try:
+        return play(actor or Ones(), tasks, range(10, 16), environments, **settings)
+    finally:
+        environments.close()
+
+
+def raises():
+    raise RuntimeError("motor on fire")
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [
+        (raises, "RuntimeError: motor on fire"),
+        (lambda: np.array([np.nan, 0.0]), "observation: not a number"),
+        (lambda: np.zeros(3), r"observation: shape (3,), expected (2,)"),
+        (lambda: time.sleep(600), "no answer from the environment in 3 s"),
+        (lambda: os.kill(os.getpid(), signal.SIGKILL), "the environment's process ended with status -9"),
+    ],
+)
+def test_a_faulty_episode_fails_alone(text, caplog, fault, why):
+    good = task(text, name="good")
+    broken, whole = played([task(text, fault, "broken"), good], time_limit=3.0 if "answer" in why else 60.0)
+    assert broken.failures == [f"seed 13: {why}"]
+    assert "task broken, seed 13 failed" in caplog.text
+    assert [one.seed for one in broken.finished] == [10, 11, 12, 14, 15]
+    assert [one.seed for one in whole.finished] == list(range(10, 16))
+    assert set(broken.returns + whole.returns) == {float(STEPS)}
+    assert all(one.success and one.length == STEPS for one in broken.finished)
+
+
+def test_an_environment_that_cannot_be_made_fails_its_episodes_only(text):
+    def make(fault, render_mode):
+        raise OSError("no such simulator")
+
+    unmade, good = played([task(text, name="unmade", make=make), task(text)])
+    assert len(unmade.failures) == 6
+    assert "no such simulator" in unmade.failures[0]
+    assert unmade.score is None
+    assert good.score == 1.0
+
+
+def test_an_environment_of_other_actions_than_the_data_is_told(text):
+    class Wider(Counting):
+        action_space = spaces.Discrete(3)
+
+    [score] = played([task(text, make=Wider)])
+    assert len(score.failures) == 6
+    assert "the environment's action space is Discrete(3), that of the data Discrete(2)" in score.failures[0]
+
+
+def test_an_agent_that_raises_fails_the_episodes_at_play_and_no_others(text):
+    class Once(Ones):
+        def act(self, observations):
+            self.seen.append("act")
+            if self.seen.count("act") == 2:
+                raise ValueError("no such token")
+            return super().act(observations)
+
+    [score] = played([task(text)], actor=Once())
+    assert len(score.failures) == 4
+    assert "the agent failed: ValueError: no such token" in score.failures[0]
+    assert score.returns == [float(STEPS)] * 2
+
+
+def test_every_lane_sees_its_own_episode_from_the_start(text):
+    actor = Ones()
+    played([task(text, name="a"), task(text, name="b")], lanes=3, actor=actor)
+    seen = [one for one in actor.seen if one[0] != "reset"]
+    assert sorted(seen) == sorted((step, seed) for step in range(STEPS) for seed in range(10, 16) for _ in "ab")
+
+
+def test_a_recorded_episode_is_the_one_that_counts(text):
+    [score] = played([task(text)], record=["counting"])
+    assert score.video.data.startswith(b"GIF89a")
+    assert (score.video.width, score.video.height) == (20, 20)
+    assert score.returns == [float(STEPS)] * 6
+
+
+def test_an_interrupted_rollout_goes_on(text, tmp_path):
+    path, of = tmp_path / "a.part0", {"checkpoint": 1}
+    tasks = [task(text, name="a"), task(text, name="b")]
+    first = EpisodeLog(path, of)
+
+    def stop_after_five(name, episode):
+        first.add(name, episode)
+        if len(path.read_text().splitlines()) == 6:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        played(tasks, on_episode=stop_after_five)
+    first.close()
+    with path.open("a") as file:
+        file.write('["b", {"seed": 1')  # cut short by a kill
+    second, actor = EpisodeLog(path, of), Ones()
+    assert sum(map(len, second.done.values())) == 5
+    scores = played(tasks, actor=actor, on_episode=second.add, done=second.done)
+    assert [[one.seed for one in score.finished] for score in scores] == [list(range(10, 16))] * 2
+    assert len([one for one in actor.seen if one[0] == "reset"]) == 7
+    second.close()
+    assert sum(map(len, EpisodeLog(path, of).done.values())) == 12
+    assert EpisodeLog(path, {"checkpoint": 2}).done == {}
+
+
+def test_what_cannot_be_drawn_costs_the_video_only(text, caplog):
+    class Dark(Counting):
+        def render(self):
+            raise RuntimeError("no display")
+
+    [score] = played([task(text, make=Dark)], record=["counting"])
+    assert score.video is None
+    assert "no video of task counting, seed 10: RuntimeError: no display" in caplog.text
+    assert len(score.returns) == 6
+
+
+def test_environments_are_kept_between_evaluations(text, tmp_path):
+    def make(fault, render_mode):
+        with (tmp_path / "made").open("a") as file:
+            file.write(".")
+        return Counting(fault, render_mode)
+
+    tasks = [task(text, name="a", make=make), task(text, name="b", make=make)]
+    environments = Environments(tasks, 2, 1)
+    for _ in range(3):
+        play(Ones(), tasks, range(4), environments)
+    environments.close()
+    assert len((tmp_path / "made").read_text()) <= 4
+
+
+def test_workers_are_gone_when_closed(text):
+    environments = Environments([task(text)], 2, 2)
+    play(Ones(), [task(text)], range(2), environments)
+    processes = [worker._process for worker in environments._workers]
+    environments.close()
+    assert [process.exitcode for process in processes] == [0, 0]
+
+
+def test_lanes_share_workers_evenly(text):
+    assert len(Environments([task(text)], lanes=3, workers=8)._workers) == 3
