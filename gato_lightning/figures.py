@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from gato_lightning.scores import TaskScore, by_domain, counted_scores, interquartile_mean, tasks_above
 
-PERCENT = np.arange(0, 101)
+PERCENT = range(101)
 
 
 def tasks_above_figure(scores: Sequence[TaskScore]) -> Figure:
