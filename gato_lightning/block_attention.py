@@ -15,7 +15,7 @@ from torch import Tensor
 BLOCK = 128  # queries; smaller ones leave out more, and are more calls
 
 
-class Block(NamedTuple):
+class QueryBlock(NamedTuple):
     """A stretch of queries, the stretch of keys that any of them sees, and 0 or -inf for each pair: (B, 1, C, M)."""
 
     queries: slice
@@ -23,7 +23,7 @@ class Block(NamedTuple):
     hidden: Tensor
 
 
-def blocks(mask: Tensor, dtype: torch.dtype) -> list[Block]:
+def blocks(mask: Tensor, dtype: torch.dtype) -> list[QueryBlock]:
     """Cuts a mask into blocks.
 
     Args:
@@ -36,7 +36,7 @@ def blocks(mask: Tensor, dtype: torch.dtype) -> list[Block]:
         seen = mask[:, 0, queries].any(dim=0).any(dim=0).nonzero()  # on a CPU, reading it waits for nothing
         keys = slice(int(seen[0]), int(seen[-1]) + 1)
         part = mask[:, :, queries, keys]
-        found.append(Block(queries, keys, torch.zeros(part.shape, dtype=dtype).masked_fill_(~part, float("-inf"))))
+        found.append(QueryBlock(queries, keys, torch.zeros(part.shape, dtype=dtype).masked_fill_(~part, float("-inf"))))
     return found
 
 
@@ -50,7 +50,7 @@ class BlockAttention(torch.autograd.Function):
     """softmax(q k^T / sqrt(K) + hidden) v, with q and k turned by their positions."""
 
     @staticmethod
-    def forward(ctx: Any, qkv: Tensor, cos: Tensor | None, sin: Tensor | None, parts: list[Block]) -> Tensor:
+    def forward(ctx: Any, qkv: Tensor, cos: Tensor | None, sin: Tensor | None, parts: list[QueryBlock]) -> Tensor:
         """Args: qkv (B, L, 3, H, K); cos, sin (B, L, 1, 1, K), or None without positions. Returns: (B, L, H * K)."""
         b, length, _, heads, size = qkv.shape
         qk = qkv[:, :, :2]

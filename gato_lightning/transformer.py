@@ -9,7 +9,7 @@ from timm.layers import DropPath
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from gato_lightning.block_attention import Block, BlockAttention, blocks, turn
+from gato_lightning.block_attention import BlockAttention, QueryBlock, blocks, turn
 from gato_lightning.cache import KeyValueCache
 from gato_lightning.config import GatoConfig
 from gato_lightning.precision import compute_dtype
@@ -49,7 +49,7 @@ class Attention(nn.Module):
     def forward(
         self,
         x: Tensor,
-        mask: Tensor | list[Block],
+        mask: Tensor | list[QueryBlock],
         angles: tuple[Tensor, Tensor] | None,
         cache: KeyValueCache | None = None,
         layer: int = 0,
@@ -92,7 +92,7 @@ class Block(nn.Module):
     def forward(
         self,
         x: Tensor,
-        mask: Tensor | list[Block],
+        mask: Tensor | list[QueryBlock],
         angles: tuple[Tensor, Tensor] | None,
         cache: KeyValueCache | None = None,
         layer: int = 0,
