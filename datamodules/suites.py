@@ -127,7 +127,7 @@ def _mujoco(name: str, env_id: str) -> Task:
 
 def _dm_control(name: str) -> Task:
     where = "datamodules.dm_control.DmControlDataModule"
-    return Task(f"dm-control-{name.replace('_', '-')}", "dm_control", "dm_control", where, {"env_id": f"dm_control/{name}-v0"})
+    return Task(f"dm-control-{name.replace('_', '-')}", "dm_control", "dm-control", where, {"env_id": f"dm_control/{name}-v0"})
 
 
 def _lander(name: str, **env_kwargs: Any) -> Task:
