@@ -75,10 +75,11 @@ class RolloutEvaluation(Callback):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.final_episodes:
             self.scores = self._evaluate(trainer, pl_module, "final", FINAL_SEED, self.final_episodes, self.video_tasks)
+            folder = trainer.log_dir  # of all ranks: asking for it makes them talk to each other
             if trainer.is_global_zero:
                 Console().print(score_table(self.scores), summary_table(self.scores))
-                if trainer.log_dir:
-                    write_csv(Path(trainer.log_dir) / "episodes.csv", self.scores)
+                if folder:
+                    write_csv(Path(folder) / "episodes.csv", self.scores)
         self._close()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
