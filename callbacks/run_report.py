@@ -36,10 +36,11 @@ class RunReport(Callback):
                 logger.experiment.add_text("mixture", _markdown(rows), trainer.global_step)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        folder = trainer.log_dir  # of all ranks: asking for it makes them talk to each other
         if not trainer.is_global_zero:
             return
         report = self._report(trainer, pl_module)
-        path = Path(trainer.log_dir or ".") / "report.json"
+        path = Path(folder or ".") / "report.json"
         write_json(path, report)
         Console().print(_text_table(report["text"]), f"report: {path}")
 
