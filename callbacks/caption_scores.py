@@ -37,21 +37,22 @@ def caption_scores(texts: Sequence[str], references: Sequence[Sequence[str]], se
     # torchmetrics' ROUGE-L weighs precision and recall alike and takes both from one reference; that of captions does neither.
     scores["rouge_l"] = float(rouge_l(candidates, right)[0]["rouge_l"])
     scores["chrf"] = float(chrf_score(candidates, right))
-    scores["cider_d"] = _cider_d(candidates, right)
+    scores["cider_d"] = cider_d(candidates, right)
     # Turned by 1 to N - 1 places in a random order, every caption gets a picture that is not its own.
     order = np.random.default_rng(seed).permutation(len(right))
     turns = np.unique(np.linspace(1, len(right) - 1, SHUFFLES).astype(int))
     shuffled = []
     for turn in turns:
         other = dict(zip(order, np.roll(order, turn), strict=True))
-        shuffled.append(_cider_d(candidates, [right[other[i]] for i in range(len(right))]))
+        shuffled.append(cider_d(candidates, [right[other[i]] for i in range(len(right))]))
     scores["cider_d_shuffled"] = float(np.mean(shuffled))
     scores["examples"] = float(len(texts))
     return scores
 
 
-def _cider_d(candidates: list[str], references: list[list[str]]) -> float:
+def cider_d(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> float:
+    """CIDEr-D of N plain captions against plain references, in [0, 10]; N at least 2."""
     from aac_metrics.functional import cider_d
 
-    corpus, _ = cider_d(candidates, references)
+    corpus, _ = cider_d(list(candidates), [list(each) for each in references])
     return float(corpus["cider_d"])

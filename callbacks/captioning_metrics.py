@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from lightning import LightningModule, Trainer
 
 from callbacks.answer_scores import answer_scores
+from callbacks.caption_baselines import constant_caption, nearest
 from callbacks.caption_scores import caption_scores, plain
 from callbacks.held_out_text import HeldOutTextCallback, evenly
 from callbacks.picture_grid import Line, draw_grid, find_picture, find_texts
@@ -24,6 +25,9 @@ class CaptioningMetrics(HeldOutTextCallback):
         answer_temperature: of answers.
         max_new_tokens: most tokens of a caption or answer.
         pictures: pictures in the grid.
+        against_training: at the end, also write captions for the training pictures, as `<task>/train`, and score two baselines
+            beside both: `cider_d_constant`, the training caption that scores most when every picture gets it, and
+            `cider_d_nearest`, a caption of the training picture (another one) whose colour histogram is nearest.
         seed: of the sampled tokens.
 
     Attributes:
@@ -41,6 +45,7 @@ class CaptioningMetrics(HeldOutTextCallback):
         answer_temperature: float = 0.0,
         max_new_tokens: int = 16,
         pictures: int = 12,
+        against_training: bool = False,
         seed: int = 0,
     ) -> None:
         super().__init__(every_n_steps, seed)
@@ -49,11 +54,28 @@ class CaptioningMetrics(HeldOutTextCallback):
             "caption": DecodingSettings(max_new_tokens, temperature),
             "answer": DecodingSettings(max_new_tokens, answer_temperature),
         }
-        self.pictures = pictures
+        self.pictures, self.against_training = pictures, against_training
         self.results: dict[str, dict[str, float]] = {}
 
     def evaluate(self, trainer: Trainer, module: LightningModule, name: str, task: GenerationTask, at_end: bool) -> None:
         """Writes and scores the texts of one task."""
+        data: Any = trainer.datamodule.tasks[name].datamodule  # type: ignore[attr-defined]
+        training = data.training_examples() if at_end and self.against_training and task.kind == "caption" else None
+        self._evaluate(trainer, module, name, name, task, at_end, training)
+        if training is not None:
+            self._evaluate(trainer, module, name, f"{name}/train", training, at_end, training)
+
+    def _evaluate(
+        self,
+        trainer: Trainer,
+        module: LightningModule,
+        name: str,
+        label: str,
+        task: GenerationTask,
+        at_end: bool,
+        training: GenerationTask | None,
+    ) -> None:
+        """Writes and scores the texts of some examples of task `name`, and logs them under `label`."""
         count = len(task.observations)
         chosen = evenly(count, self.max_examples if not at_end else self.final_examples or count)
         observations = [task.observations[i] for i in chosen]
@@ -65,11 +87,14 @@ class CaptioningMetrics(HeldOutTextCallback):
             scores = caption_scores(texts, references, self.seed)
         else:
             scores = answer_scores(texts, references, [task.groups[i] for i in chosen], task.baseline)
-        self.results[name] = scores
+        if training is not None:
+            mine = chosen if training is task else []
+            scores |= _baseline_scores(observations, references, training, mine, self.seed)
+        self.results[label] = scores
         for logger in trainer.loggers:
-            logger.log_metrics({f"metrics/{name}/{metric}": value for metric, value in scores.items()}, trainer.global_step)
+            logger.log_metrics({f"metrics/{label}/{metric}": value for metric, value in scores.items()}, trainer.global_step)
         shown = evenly(len(chosen), self.pictures)
-        self._show(trainer, name, [(observations[i], references[i], texts[i]) for i in shown])
+        self._show(trainer, label, [(observations[i], references[i], texts[i]) for i in shown])
 
     def _show(self, trainer: Trainer, name: str, examples: Sequence[tuple[Any, Sequence[str], str]]) -> None:
         """Logs a grid of examples: observation, references and what was written."""
@@ -90,3 +115,18 @@ class CaptioningMetrics(HeldOutTextCallback):
                 add_image = getattr(getattr(logger, "experiment", None), "add_image", None)
                 if add_image is not None:
                     add_image(f"metrics/{name}", grid, trainer.global_step, dataformats="HWC")
+
+
+def _baseline_scores(
+    observations: Sequence[Any],
+    references: Sequence[Sequence[str]],
+    training: GenerationTask,
+    mine: Sequence[int],
+    seed: int,
+) -> dict[str, float]:
+    """CIDEr-D of captions that no model wrote; `mine`: which training examples the observations are, if they are such."""
+    constant = constant_caption([caption for each in training.references for caption in each], references, seed)
+    theirs = [find_picture(observation) for observation in training.observations]
+    neighbours = nearest([find_picture(observation) for observation in observations], theirs, mine)
+    given = {"constant": [constant] * len(references), "nearest": [training.references[i][0] for i in neighbours]}
+    return {f"cider_d_{name}": caption_scores(texts, references, seed)["cider_d"] for name, texts in given.items()}

@@ -99,6 +99,10 @@ class TaskDataModule(LightningDataModule):
         """Held-out examples to write text for, if the task has such."""
         return None
 
+    def training_examples(self) -> GenerationTask | None:
+        """Training examples in the same form, to compare with, if the task keeps them apart; after `setup`."""
+        return None
+
     def connect(
         self, name: str, vocabulary: Vocabulary, text_tokenizer: TextTokenizer, context_length: int, cache_dir: Path
     ) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from datamodules import coco, hugging_face, shards
 from datamodules.base import Split
-from datamodules.held_out import held_out_task
+from datamodules.held_out import held_out_task, training_task
 from datamodules.image_pairs import ImagePairsDataModule
 from datamodules.image_texts import Reader
 from gato_lightning.tasks import GenerationTask
@@ -45,6 +45,10 @@ class CaptionFilesDataModule(ImagePairsDataModule):
     def generation(self) -> GenerationTask:
         """Every held-out image; its references are all of its captions. After `setup`."""
         return held_out_task(self.stores["val"], "caption", self.observation_space, self.text_tokenizer)
+
+    def training_examples(self) -> GenerationTask:
+        """Every training image; its references are all of its captions. After `setup`."""
+        return training_task(self.stores["train"], self.observation_space, self.text_tokenizer)
 
     def fingerprints(self) -> list[Any]:
         """Size and time of the annotation files or shards; the name of what is not on this machine's disk."""

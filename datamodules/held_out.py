@@ -1,5 +1,6 @@
 """Held-out examples as they are stored: what the model would see of them, and the right texts."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -77,3 +78,29 @@ def held_out_task(
         groups=[one.group for one in examples.values()],
         baseline=baseline or {},
     )
+
+
+def training_task(store: EpisodeStore, space: spaces.Dict, text: TextTokenizer) -> GenerationTask:
+    """All images of a store as captions to be written; all captions that an image stands beside are its references.
+
+    Args:
+        store: of the training split, one image and its caption a timestep.
+        space: of the observations.
+        text: the text tokenizer.
+    """
+    beside: dict[bytes, list[int]] = defaultdict(list)  # timesteps by image: equal patches are stored once
+    for timestep in range(store.num_timesteps):
+        rows = store.patch_index[store.first_patch[timestep] : store.first_patch[timestep + 1]]
+        beside[np.asarray(rows).tobytes()].append(timestep)
+    return GenerationTask(
+        kind="caption",
+        observations=StoredObservations(store, [timesteps[0] for timesteps in beside.values()], space, text),
+        references=[[_action(store, timestep, text) for timestep in timesteps] for timesteps in beside.values()],
+        groups=[""] * len(beside),
+    )
+
+
+def _action(store: EpisodeStore, timestep: int, text: TextTokenizer) -> str:
+    ids = store.ids[store.first_slot[timestep] : store.first_slot[timestep + 1]]
+    kinds = np.array(store.layouts[store.layout[timestep]].kinds)
+    return text.decode(ids[kinds == Kind.ACTION_TEXT][:-1].tolist())  # less the end of text

@@ -1,14 +1,20 @@
+import json
 import logging
 from multiprocessing import get_context
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from callbacks.captioning_metrics import CaptioningMetrics
 from callbacks.held_out_text import evenly
+from datamodules.caption_files import CaptionFilesDataModule
+from datamodules.mixture import MixtureDataModule, TaskSpec
 from gato_lightning.errors import UserError
+from gato_lightning.image_files import ImageSettings
 from gato_lightning.sampling import DecodingSettings
 from tests.callbacks.fits import logged, mixture, module, trainer
 
@@ -97,3 +103,28 @@ def test_examples_are_taken_at_even_distances():
 def test_a_negative_cadence_is_refused():
     with pytest.raises(UserError, match="every_n_steps is -1"):
         CaptioningMetrics(every_n_steps=-1)
+
+
+def test_at_the_end_training_pictures_and_captions_that_no_model_wrote_are_scored_too(tmp_path: Path):
+    folder = tmp_path / "coco"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    images, captions = [], []
+    for i in range(12):
+        Image.fromarray(rng.integers(0, 256, (20, 20, 3), dtype=np.uint8)).save(folder / f"{i}.png")
+        images.append({"id": i, "file_name": f"{i}.png"})
+        captions += [{"image_id": i, "caption": f"picture {i} said {way}"} for way in ("so", "otherwise")]
+    file = tmp_path / "captions.json"
+    file.write_text(json.dumps({"images": images, "annotations": captions}))
+    data = CaptionFilesDataModule(str(file), image_folder=str(folder), images=ImageSettings(height=16, width=16), held_out=0.3)
+    tasks = MixtureDataModule({"photos": TaskSpec(data)}, 2, 64, cache_dir=str(tmp_path / "cache"), workers=1, val_sequences=2)
+    metrics = CaptioningMetrics(0, max_new_tokens=2, against_training=True)
+    trainer(tmp_path, 1, metrics).fit(module(), tasks)
+    assert set(metrics.results) == {"photos", "photos/train"}
+    for scores in metrics.results.values():
+        assert {"cider_d", "cider_d_constant", "cider_d_nearest"} <= set(scores)
+    assert sum(scores["examples"] for scores in metrics.results.values()) == 12  # every picture once
+    training = data.training_examples()
+    assert all(len(references) == 2 for references in training.references)
+    assert len({references[0].split()[1] for references in training.references}) == len(training.observations)
+    assert [event.step for event in logged(tmp_path).Scalars("metrics/photos/train/cider_d")] == [1]
