@@ -1,6 +1,6 @@
-"""Dialogue: each exchange is a timestep, what is said to the model its observation, the reply its action.
+"""Dialogue: each turn is a timestep, whose it is the observation, what is said the action; as in training.
 
-| message, pictures | '|' | reply, end of text | message | '|' | reply, end of text | ...
+| user, pictures | '|' | message, end of text | assistant | '|' | reply, end of text | user | ...
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,6 +16,9 @@ from gato_lightning.generation import begin_texts, stream, text_slots
 from gato_lightning.sampling import DecodingSettings
 from gato_lightning.sequence import Slots, slots_of
 from gato_lightning.writer import Picture, Writer
+
+
+USER, ASSISTANT = "user", "assistant"  # the roles of the common `messages` form
 
 
 class Chat:
@@ -54,10 +57,11 @@ class Chat:
         Raises:
             UserError: an image cannot be read, or the message does not fit into the context.
         """
-        step = self._observation(message, images)
-        self._make_room(len(step.ids))
-        states = begin_texts(self._lanes, [[*self._pending, step]], self._writer.model.config.context_length)
         text, reply, shown = self._writer.text, list[int](), 0
+        said = text_slots([*text.encode(message), text.end])
+        exchange = [self._observation(USER, images), said, self._observation(ASSISTANT)]
+        self._make_room(_num_slots(exchange))
+        states = begin_texts(self._lanes, [[*self._pending, *exchange]], self._writer.model.config.context_length)
         try:
             for ids in stream(self._writer.model, self._lanes, states, self._settings, text.end, self._generator):
                 reply.append(int(ids[0]))
@@ -68,14 +72,14 @@ class Chat:
         finally:  # a reply that is interrupted ends where it is
             seen = max(len(reply) - 1, 0)  # the last token drawn is not in the cache
             reply += [text.end] if reply[-1:] != [text.end] else []
-            self._exchanges.append([step, text_slots(reply)])
+            self._exchanges.append([*exchange, text_slots(reply)])
             self._pending = [text_slots(reply[seen:])]
 
-    def _observation(self, message: str, images: Sequence[Picture]) -> Slots:
+    def _observation(self, role: str, images: Sequence[Picture] = ()) -> Slots:
         pictures = self._writer.read(images, "dialogue") if images else []
-        space: dict[str, spaces.Space] = {"message": spaces.Text(1_000_000)}
+        space: dict[str, spaces.Space] = {"role": spaces.Text(100)}
         space |= {f"image_{n:02}": spaces.Box(0, 255, one.shape, np.uint8) for n, one in enumerate(pictures)}
-        shown = {"message": message, **{f"image_{n:02}": one for n, one in enumerate(pictures)}}
+        shown = {"role": role, **{f"image_{n:02}": one for n, one in enumerate(pictures)}}
         tokenizer = self._writer.tokenizer(space)
         [step] = slots_of(tokenizer.encode_observations(stack(tokenizer.observation_space, [shown]), 1))
         return step

@@ -6,10 +6,11 @@ import torch
 from gymnasium import spaces
 
 from gato_lightning.chat import Chat
+from gato_lightning.episode import Episode
 from gato_lightning.errors import UserError
-from gato_lightning.generation import generate_text
 from gato_lightning.image_files import ImageSettings
 from gato_lightning.sampling import DecodingSettings
+from gato_lightning.sequence import slots_of
 from gato_lightning.writer import Writer
 
 SHORT = DecodingSettings(5)
@@ -20,10 +21,24 @@ def writer(tiny_model, text) -> Writer:
     return Writer(tiny_model, text, {"photos": ("captions", ImageSettings("crop", 16, 16))})
 
 
-def test_the_first_reply_is_the_action_that_follows_the_message(writer, tiny_model):
-    tokenizer = writer.tokenizer({"message": spaces.Text(100)})
-    [expected] = generate_text(tiny_model, tokenizer, [{"message": "how are you"}], SHORT)
-    assert "".join(Chat(writer, SHORT).say("how are you")) == expected
+def test_a_dialogue_has_the_tokens_of_a_training_episode(writer):
+    talk = Chat(writer, SHORT)
+    replies = ["".join(talk.say(message)) for message in ("how are you", "red or blue")]
+    slots = [part for exchange in talk._exchanges for part in exchange]
+    tokenizer = writer.tokenizer({"role": spaces.Text(100)})
+    turns = ["how are you", replies[0], "red or blue", replies[1]]
+    episode = Episode({"role": ["user", "assistant"] * 2}, turns, np.zeros(4, np.float32), "dialogue")
+    steps = tokenizer.encode_episode(episode)
+    written = [part.ids for part in slots]
+    # What a model writes may be other tokens of the same text; all else is equal to the letter.
+    for turn, step in enumerate(slots_of(steps)):
+        observed, said = written[2 * turn : 2 * turn + 2]
+        if turn % 2 == 0:
+            np.testing.assert_array_equal(np.concatenate([observed, said]), step.ids)
+            np.testing.assert_array_equal(np.concatenate([part.kinds for part in slots[2 * turn : 2 * turn + 2]]), step.kinds)
+        else:
+            np.testing.assert_array_equal(observed, step.ids[: len(observed)])
+            assert writer.text.decode(said[:-1].tolist()).rstrip("\ufffd") == turns[turn]
 
 
 def test_a_reply_comes_in_pieces(writer):
@@ -40,7 +55,7 @@ def test_what_was_said_is_remembered_and_the_cache_changes_nothing(writer):
     fresh._pending = [part for exchange in anew._exchanges for part in exchange]
     remembered, recomputed, alone = ("".join(talk.say("and now")) for talk in (kept, fresh, Chat(writer, SHORT)))
     assert remembered == recomputed
-    np.testing.assert_array_equal(kept._exchanges[-1][1].ids, fresh._exchanges[0][1].ids)
+    np.testing.assert_array_equal(kept._exchanges[-1][-1].ids, fresh._exchanges[0][-1].ids)
     assert remembered != alone
 
 
@@ -49,7 +64,7 @@ def test_a_long_dialogue_forgets_its_oldest_exchanges_only(writer):
     for number in range(12):
         "".join(talk.say(f"message number {number} of a dialogue that is longer than the context"))
         assert talk._lanes.length[0] <= writer.model.config.context_length
-    said = ["".join(writer.text.decode(step.ids[:-1].tolist())) for step, _ in talk._exchanges]
+    said = [writer.text.decode(exchange[1].ids[:-1].tolist()) for exchange in talk._exchanges]
     assert 1 < len(said) < 12
     first = 12 - len(said)
     assert [text.split()[2] for text in said] == [str(n) for n in range(first, 12)]
@@ -60,7 +75,7 @@ def test_an_interrupted_reply_ends_where_it_is(writer):
     reply = talk.say("how are you")
     next(reply), next(reply)
     reply.close()
-    ids = talk._exchanges[0][1].ids.tolist()
+    ids = talk._exchanges[0][-1].ids.tolist()
     assert len(ids) == 3
     assert ids[-1] == writer.text.end
     assert "".join(talk.say("go on"))
