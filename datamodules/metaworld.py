@@ -123,8 +123,6 @@ class MetaWorldDataModule(ControlDataModule):
         env_id: the task, such as `reach-v3`.
         max_episode_steps: an episode ends there without success; at most 500. Experts need 250 or fewer on all tasks
             but push-back (342), and 135 or fewer on the easier ones.
-        action_gain: the expert's actions are multiplied by this before they are clipped. Some scripts slow down so early that
-            they creep: with 4, reach takes 30 steps instead of 50 and survives coarser actions.
         finest_action: the expert's actions are rounded to powers of two, 1, 1/2, 1/4 .. down to this, or 0; None leaves them.
             A pupil that predicts tokens reaches a lower loss on fewer different actions.
         image_size: pixels a side of a picture that takes the place of the state; None: the state, (39,).
@@ -138,7 +136,6 @@ class MetaWorldDataModule(ControlDataModule):
         self,
         env_id: str,
         max_episode_steps: int = 250,
-        action_gain: float = 1.0,
         finest_action: float | None = None,
         image_size: int | None = None,
         **kwargs: Any,
@@ -148,8 +145,6 @@ class MetaWorldDataModule(ControlDataModule):
             raise unknown("Meta-World task", env_id, ENV_POLICY_MAP)
         if not 1 <= max_episode_steps <= LONGEST:
             raise UserError(f"max_episode_steps: {max_episode_steps}, expected 1 to {LONGEST}")
-        if not 0 < action_gain < np.inf:
-            raise UserError(f"action_gain: {action_gain}, expected a finite number above 0")
         if finest_action is not None and not 0 < finest_action <= 1:
             raise UserError(f"finest_action: {finest_action}, expected a number above 0 and up to 1")
         if image_size is not None and image_size < PATCH:
@@ -178,7 +173,7 @@ class MetaWorldDataModule(ControlDataModule):
         def act(observation: Any, executed: np.ndarray | None) -> np.ndarray:
             state = env.state if isinstance(env, Pictures) else observation
             # A copy, because some policies write into the observation.
-            action = np.clip(self.action_gain * policy.get_action(state.copy()), -1, 1)
+            action = np.clip(policy.get_action(state.copy()), -1, 1)
             if levels is not None:
                 action = levels[np.abs(action[:, None] - levels).argmin(axis=1)]
             return action.astype(np.float32)

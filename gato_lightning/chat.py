@@ -17,7 +17,6 @@ from gato_lightning.sampling import DecodingSettings
 from gato_lightning.sequence import Slots, slots_of
 from gato_lightning.writer import Picture, Writer
 
-
 USER, ASSISTANT = "user", "assistant"  # the roles of the common `messages` form
 
 

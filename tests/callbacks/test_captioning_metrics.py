@@ -110,7 +110,7 @@ def test_at_the_end_training_pictures_and_captions_that_no_model_wrote_are_score
     folder.mkdir()
     rng = np.random.default_rng(0)
     images, captions = [], []
-    for i in range(12):
+    for i in range(24):
         Image.fromarray(rng.integers(0, 256, (20, 20, 3), dtype=np.uint8)).save(folder / f"{i}.png")
         images.append({"id": i, "file_name": f"{i}.png"})
         captions += [{"image_id": i, "caption": f"picture {i} said {way}"} for way in ("so", "otherwise")]
@@ -123,7 +123,7 @@ def test_at_the_end_training_pictures_and_captions_that_no_model_wrote_are_score
     assert set(metrics.results) == {"photos", "photos/train"}
     for scores in metrics.results.values():
         assert {"cider_d", "cider_d_constant", "cider_d_nearest"} <= set(scores)
-    assert sum(scores["examples"] for scores in metrics.results.values()) == 12  # every picture once
+    assert sum(scores["examples"] for scores in metrics.results.values()) == 24  # every picture once
     training = data.training_examples()
     assert all(len(references) == 2 for references in training.references)
     assert len({references[0].split()[1] for references in training.references}) == len(training.observations)
