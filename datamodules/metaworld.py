@@ -150,7 +150,7 @@ class MetaWorldDataModule(ControlDataModule):
         if image_size is not None and image_size < PATCH:
             raise UserError(f"image_size: {image_size}, expected null or at least {PATCH}, the side of a patch")
         self.env_id, self.max_episode_steps = env_id, max_episode_steps
-        self.action_gain, self.finest_action, self.image_size = action_gain, finest_action, image_size
+        self.finest_action, self.image_size = finest_action, image_size
         if image_size:
             self.observation_space = self.env.observation_space
 
