@@ -1,12 +1,27 @@
 """Keys and values of slots already seen, so that acting computes each slot once.
 
-B lanes, H heads, L new slots, M slots of the longest lane, K head size
+B lanes, H heads, L new slots, N of them whose states are asked for, M slots of the longest lane, K head size
 """
 
+from typing import Any, NamedTuple
+
+import numpy as np
 import torch
 from torch import Tensor
 
 from gato_lightning.config import GatoConfig
+
+
+class Queries(NamedTuple):
+    """Which of the new slots attend, and to what.
+
+    Args:
+        slots: index that takes (B, N, ...) from (B, L, ...).
+        hidden: (B or 1, 1, N, M) what is added to the scores: 0, or -inf = does not attend; None: all attend to everything.
+    """
+
+    slots: Any
+    hidden: Tensor | None
 
 
 class KeyValueCache:
@@ -24,31 +39,43 @@ class KeyValueCache:
         shape = (config.depth, lanes, config.heads, config.context_length + 1, config.head_size)
         self._keys = torch.zeros(shape, device=device, dtype=dtype)
         self._values = torch.zeros(shape, device=device, dtype=dtype)
-        self._lane = torch.arange(lanes, device=device)[:, None]
         self._spare = config.context_length
-        self._slots = torch.empty(0)
+        self._place: Any = ...
         self._seen = 0
 
-    def begin(self, position: Tensor, filled: Tensor, longest: int) -> Tensor:
+    def begin(self, length: np.ndarray, counts: np.ndarray, width: int, dtype: torch.dtype) -> tuple[Queries, Queries]:
         """Says where the next chunk goes.
 
         Args:
-            position: (B, L) int64 position of each new slot in its lane.
-            filled: (B, L) bool, False = empty slot.
-            longest: slots of the longest lane with the chunk in it.
+            length: (B,) int64 slots of each lane so far.
+            counts: (B,) int64 new slots of each lane.
+            width: L, the largest count.
+            dtype: of the scores.
 
         Returns:
-            (B, 1, L, M) bool mask, True = attends.
+            All new slots, and each lane's last one (any one in a lane without new slots).
         """
-        self._slots = torch.where(filled, position, self._spare)
-        self._seen = longest
-        keys = torch.arange(longest, device=position.device)
-        return (keys <= position[:, :, None])[:, None]
+        begin, self._seen = int(length[0]), int((length + counts).max())
+        even = bool((length == begin).all() and (counts == width).all())
+        device = self._keys.device
+        position = torch.from_numpy((length[:1] if even else length)[:, None] + np.arange(width)).to(device)  # (B or 1, L)
+        later = torch.arange(self._seen, device=device) > position[:, None, :, None]  # (B or 1, 1, L, M)
+        hidden = torch.zeros(later.shape, device=device, dtype=dtype).masked_fill_(later, -torch.inf)
+        if even:  # one rectangle: slices, which cost less than indices, and nothing that a last slot does not see
+            self._place = (slice(None), slice(None), slice(begin, self._seen))
+            return Queries(..., hidden if width > 1 else None), Queries((slice(None), slice(width - 1, None)), None)
+        count = torch.from_numpy(counts).to(device)[:, None]  # (B, 1)
+        lane = torch.arange(len(counts), device=device)[:, None]
+        head = torch.arange(self._keys.shape[2], device=device)[:, None]
+        filled = torch.arange(width, device=device) < count
+        self._place = (lane[:, None], head, torch.where(filled, position, self._spare)[:, None])  # (B, H, L) together
+        last = (lane, count - 1)
+        return Queries(..., hidden), Queries(last, hidden[:, 0][last][:, None])
 
     def update(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Adds a layer's new keys and values, each (B, H, L, K); returns all of them, each (B, H, M, K)."""
-        self._keys[layer][self._lane, :, self._slots] = keys.transpose(1, 2).to(self._keys.dtype)
-        self._values[layer][self._lane, :, self._slots] = values.transpose(1, 2).to(self._values.dtype)
+        self._keys[layer][self._place] = keys.to(self._keys.dtype)
+        self._values[layer][self._place] = values.to(self._values.dtype)
         seen = slice(self._seen)
         return self._keys[layer, :, :, seen].to(keys.dtype), self._values[layer, :, :, seen].to(values.dtype)
 
@@ -56,8 +83,7 @@ class KeyValueCache:
         """Keeps the given lanes only, (N,) int64, in their order; a lane may be taken several times."""
         seen = slice(self._seen)
         keys, values = self._keys[:, lanes, :, seen], self._values[:, lanes, :, seen]
-        if len(lanes) != len(self._lane):
+        if len(lanes) != self._keys.shape[1]:
             shape = (self._keys.shape[0], len(lanes), *self._keys.shape[2:])
             self._keys, self._values = self._keys.new_zeros(shape), self._values.new_zeros(shape)
-            self._lane = torch.arange(len(lanes), device=lanes.device)[:, None]
         self._keys[:, :, :, seen], self._values[:, :, :, seen] = keys, values

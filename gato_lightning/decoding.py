@@ -42,8 +42,7 @@ class Lanes:
         """
         counts = np.array([sum(len(part.ids) for part in chunk) for chunk in chunks])
         batch = collate(chunks, int(counts.max()), self._model.config.vocabulary)
-        states = self._extend(batch, counts)  # (B, L, D)
-        return states[torch.arange(len(counts)), torch.from_numpy(counts - 1)]
+        return self._extend(batch, counts)
 
     def append(self, ids: Tensor, kinds: Tensor | int, growing: Tensor | None = None) -> Tensor:
         """Appends one token to each lane.
@@ -75,7 +74,7 @@ class Lanes:
             num_prompted=0,
             num_segments=0,
         )
-        return self._extend(batch, growing.long().numpy())[:, 0]
+        return self._extend(batch, growing.long().numpy())
 
     def take(self, lanes: Tensor) -> None:
         """Goes on with the given lanes only, (N,) int64, in their order; a lane may be taken several times."""
@@ -86,8 +85,9 @@ class Lanes:
         position = self.length[:, None] + np.arange(batch.ids.shape[1])
         # Empty slots behind a long lane would lie outside the context, where there is no position.
         batch.position = torch.from_numpy(np.minimum(position, self._model.config.context_length - 1))
+        states = self._model.extend(batch.to(self._device), self._cache, self.length, counts)
         self.length += counts
-        return self._model.extend(batch.to(self._device), self._cache, int(self.length.max()))
+        return states
 
 
 def logits_among(model: Gato, states: Tensor, first: int, count: int) -> Tensor:

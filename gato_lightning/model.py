@@ -3,6 +3,7 @@
 B sequences, L slots, N predicted slots, D width, V vocabulary
 """
 
+import numpy as np
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -10,6 +11,7 @@ from gato_lightning.batch import TokenBatch
 from gato_lightning.cache import KeyValueCache
 from gato_lightning.config import GatoConfig
 from gato_lightning.embedding import TokenEmbedding
+from gato_lightning.precision import compute_dtype
 from gato_lightning.transformer import Transformer, segment_mask
 
 
@@ -30,16 +32,18 @@ class Gato(nn.Module):
         """(B, L, D) states of packed sequences; the state of a slot predicts the slot after it."""
         return self.transformer(self.embedding(batch), batch.position, segment_mask(batch.segment))
 
-    def extend(self, batch: TokenBatch, cache: KeyValueCache, longest: int) -> Tensor:
-        """(B, L, D) states of new slots, one lane a row, behind those in the cache.
+    def extend(self, batch: TokenBatch, cache: KeyValueCache, length: np.ndarray, counts: np.ndarray) -> Tensor:
+        """(B, D) states of each lane's last new slot, one lane a row, behind those in the cache.
 
         Args:
-            batch: the new slots; `position` is the position in the lane, `segment` 0 marks empty slots.
+            batch: the new slots; `position` is the position in the lane.
             cache: what the lanes hold already; the new slots are added.
-            longest: slots of the longest lane with the new ones.
+            length: (B,) int64 slots of each lane so far.
+            counts: (B,) int64 new slots of each lane; of no meaning is the state of a lane without any.
         """
-        mask = cache.begin(batch.position, batch.segment > 0, longest)
-        return self.transformer(self.embedding(batch), batch.position, mask, cache)
+        x = self.embedding(batch)  # (B, L, D)
+        every, last = cache.begin(length, counts, x.shape[1], compute_dtype(x))
+        return self.transformer.extend(x, batch.position, cache, every, last)
 
     def logits(self, states: Tensor) -> Tensor:
         """(..., V) logits of (..., D) states."""

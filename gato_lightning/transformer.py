@@ -1,6 +1,7 @@
 """The decoder: pre-norm blocks with causal attention inside segments and GEGLU (Gato, section 2.2, appendix C.1).
 
-B sequences (lanes while acting), L slots, D width, H heads, K head size, F feed-forward width, M slots of the cache
+B sequences (lanes while acting), L slots, N of them whose states are asked for, D width, H heads, K head size,
+F feed-forward width, M slots of the cache
 """
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from gato_lightning.block_attention import BlockAttention, QueryBlock, blocks, turn
-from gato_lightning.cache import KeyValueCache
+from gato_lightning.cache import KeyValueCache, Queries
 from gato_lightning.config import GatoConfig
 from gato_lightning.precision import compute_dtype
 
@@ -38,7 +39,7 @@ def rotary_angles(position: Tensor, head_size: int, dtype: torch.dtype) -> tuple
 
 
 class Attention(nn.Module):
-    """Causal self-attention; with a cache, the new slots' keys and values are added to it and all of it is attended to."""
+    """Causal self-attention."""
 
     def __init__(self, config: GatoConfig) -> None:
         super().__init__()
@@ -46,25 +47,34 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(config.width, 3 * config.heads * config.head_size, bias=False)
         self.out = nn.Linear(config.heads * config.head_size, config.width, bias=False)
 
-    def forward(
-        self,
-        x: Tensor,
-        mask: Tensor | list[QueryBlock],
-        angles: tuple[Tensor, Tensor] | None,
-        cache: KeyValueCache | None = None,
-        layer: int = 0,
-    ) -> Tensor:
-        b, length, _ = x.shape
-        qkv = self.qkv(x).view(b, length, 3, self.heads, self.head_size)
+    def forward(self, x: Tensor, mask: Tensor | list[QueryBlock], angles: tuple[Tensor, Tensor] | None) -> Tensor:
+        qkv = self._project(x)
         if isinstance(mask, list):
             return self.out(BlockAttention.apply(qkv, *(angles or (None, None)), mask))  # (B, L, D)
-        qk = qkv[:, :, :2] if angles is None else turn(qkv[:, :, :2], *angles)
-        q, k = qk.permute(2, 0, 3, 1, 4)  # each (B, H, L, K)
-        v = qkv[:, :, 2].transpose(1, 2)
-        if cache is not None:
-            k, v = cache.update(layer, k, v)  # (B, H, M, K)
+        q, k, v = _heads(qkv, angles)
+        return self._attend(q, k, v, mask)
+
+    def extend(
+        self, x: Tensor, angles: tuple[Tensor, Tensor] | None, cache: KeyValueCache, layer: int, queries: Queries
+    ) -> Tensor:
+        """(B, N, D) of some of the new slots; the keys and values of all of them are added to the cache."""
+        q, k, v = _heads(self._project(x), angles)
+        k, v = cache.update(layer, k, v)  # (B, H, M, K)
+        return self._attend(q.transpose(1, 2)[queries.slots].transpose(1, 2), k, v, queries.hidden)
+
+    def _project(self, x: Tensor) -> Tensor:
+        return self.qkv(x).view(*x.shape[:2], 3, self.heads, self.head_size)
+
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
         attended = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         return self.out(attended.transpose(1, 2).flatten(2))  # (B, L, D)
+
+
+def _heads(qkv: Tensor, angles: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries, keys and values, each (B, H, L, K), the first two turned by their positions."""
+    qk = qkv[:, :, :2] if angles is None else turn(qkv[:, :, :2], *angles)
+    q, k = qk.permute(2, 0, 3, 1, 4)
+    return q, k, qkv[:, :, 2].transpose(1, 2)
 
 
 class GEGLU(nn.Module):
@@ -89,16 +99,16 @@ class Block(nn.Module):
         self.feedforward_norm, self.feedforward = nn.LayerNorm(config.width), GEGLU(config)
         self.drop = nn.Sequential(nn.Dropout(config.dropout), DropPath(config.drop_path))
 
-    def forward(
-        self,
-        x: Tensor,
-        mask: Tensor | list[QueryBlock],
-        angles: tuple[Tensor, Tensor] | None,
-        cache: KeyValueCache | None = None,
-        layer: int = 0,
-    ) -> Tensor:
-        x = x + self.drop(self.attention(self.attention_norm(x), mask, angles, cache, layer))
+    def forward(self, x: Tensor, mask: Tensor | list[QueryBlock], angles: tuple[Tensor, Tensor] | None) -> Tensor:
+        x = x + self.drop(self.attention(self.attention_norm(x), mask, angles))
         return x + self.drop(self.feedforward(self.feedforward_norm(x)))
+
+    def extend(
+        self, x: Tensor, angles: tuple[Tensor, Tensor] | None, cache: KeyValueCache, layer: int, queries: Queries
+    ) -> Tensor:
+        """(B, N, D) of some of the new slots, see `Attention.extend`; nothing is dropped."""
+        x = x[queries.slots] + self.attention.extend(self.attention_norm(x), angles, cache, layer, queries)
+        return x + self.feedforward(self.feedforward_norm(x))
 
 
 class Transformer(nn.Module):
@@ -126,30 +136,44 @@ class Transformer(nn.Module):
                 scale = (2.0 * config.depth) ** -0.5 if name.endswith(("out.weight", "down.weight")) else 1.0
                 nn.init.normal_(weight, std=scale * config.width**-0.5 if "learned" not in name else 0.02)
 
-    def forward(self, x: Tensor, position: Tensor, mask: Tensor, cache: KeyValueCache | None = None) -> Tensor:
+    def forward(self, x: Tensor, position: Tensor, mask: Tensor) -> Tensor:
         """Runs the stack.
 
         Args:
             x: (B, L, D) embedded slots.
             position: (B, L) int64 index of each slot inside its segment.
-            mask: (B, 1, L, L), or (B, 1, L, M) with a cache; bool, True = attends.
-            cache: keys and values of earlier slots, to which these are added.
+            mask: (B, 1, L, L) bool, True = attends.
 
         Returns:
             (B, L, D).
         """
-        if self.learned is not None:
-            x = x + self.learned(position)
-        dtype = compute_dtype(x)
-        angles = rotary_angles(position, self.head_size, dtype) if self.rotary else None
-        if cache is not None:
-            for layer, block in enumerate(self.blocks):
-                x = block.forward(x, mask, angles, cache, layer)  # a chunk has another shape each time: nothing to compile
-            return self.norm(x)
-        seen = blocks(mask, dtype) if x.device.type == "cpu" and not self.compiled else mask
+        x, angles = self._place(x, position)
+        seen = blocks(mask, compute_dtype(x)) if x.device.type == "cpu" and not self.compiled else mask
         for block in self.blocks:
             if self.recompute and torch.is_grad_enabled():
                 x = checkpoint(block, x, seen, angles, use_reentrant=False)
             else:
                 x = block(x, seen, angles)
         return self.norm(x)
+
+    def extend(self, x: Tensor, position: Tensor, cache: KeyValueCache, every: Queries, last: Queries) -> Tensor:
+        """(B, D) states of each lane's last new slot; of the other slots the last block needs keys and values alone.
+
+        Args:
+            x: (B, L, D) embedded new slots.
+            position: (B, L) int64 index of each slot in its lane.
+            cache: keys and values of earlier slots, to which these are added.
+            every: all new slots.
+            last: each lane's last one.
+        """
+        x, angles = self._place(x, position)
+        for layer, block in enumerate(self.blocks):  # a chunk has another shape each time: nothing to compile
+            assert isinstance(block, Block)
+            x = block.extend(x, angles, cache, layer, last if layer == len(self.blocks) - 1 else every)
+        return self.norm(x)[:, 0]
+
+    def _place(self, x: Tensor, position: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
+        """Tells the slots where they stand: learned positions are added, and rotary ones are angles."""
+        if self.learned is not None:
+            x = x + self.learned(position)
+        return x, rotary_angles(position, self.head_size, compute_dtype(x)) if self.rotary else None
