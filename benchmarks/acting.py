@@ -5,6 +5,7 @@ model the last action token of the step before and the new observation in one pa
 it is shown one by one.
 """
 
+import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from transformers import DynamicCache
 from benchmarks import work
 from benchmarks.harness import Row, rows
 from benchmarks.peers import Gpt2
+from benchmarks.training import DTYPES
 from benchmarks.work import TOKENS, Size
 from gato_lightning.model import Gato
 from gato_lightning.policy import ActingSettings, Policy
@@ -32,6 +34,8 @@ SIZES = (
     Size("width 256", depth=6, width=256, heads=8, context_length=1024, batch_size=1),
     Size("width 768", depth=8, width=768, heads=24, context_length=1024, batch_size=1),
 )
+# The model of `conf/gato_small.yaml`
+GATO_SMALL = Size("width 128, 4 layers", depth=4, width=128, heads=4, context_length=256, batch_size=1)
 GREEDY = ActingSettings(prompt="none", temperature=0.0)
 
 
@@ -102,37 +106,45 @@ def against_peer(size: Size, seconds: float) -> list[Row]:
     return result
 
 
-def side_by_side(size: Size, seconds: float) -> list[Row]:
-    """32 episodes at once against one at a time, with a prompt and one timestep, and with the context full."""
-    torch.set_num_threads(1)
+def side_by_side(size: Size, dtype: str, threads: int, seconds: float) -> list[Row]:
+    """32 episodes at once against one at a time, with a prompt and one timestep, and with a long context full."""
+    torch.set_num_threads(threads)
     rng = np.random.default_rng(0)
     observations = dict(enumerate(work.control_values(rng, 32)))
-    result = []
-    with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
-        prompted = ActingSettings(prompt="start", prompt_length=16, temperature=0.0)
+    prompted = ActingSettings(prompt="start", prompt_length=16, temperature=0.0)
+    arithmetic = torch.autocast("cpu", DTYPES[dtype], enabled=dtype != "fp32")
+    with tempfile.TemporaryDirectory() as folder, torch.inference_mode(), arithmetic:
         short = {lanes: make_policy(size, lanes, folder, 1, prompted) for lanes in (32, 1)}
-        full = {lanes: make_policy(size, lanes, folder, None, GREEDY) for lanes in (32, 1)}
-        for title, sides in (
-            ("a prompt and one timestep", {n: partial(p.act, _first(observations, n)) for n, p in short.items()}),
-            (f"context {CONTEXT}", {n: full_context(p, _first(observations, n)) for n, p in full.items()}),
-        ):
-            named = {f"{n} at once": run for n, run in sides.items()}
-            pair = rows(
-                "Acting, episodes side by side", f"{size.name}, {title}, 1 thread", named, 1.0, seconds, time.process_time
-            )
-            for row, lanes in zip(pair, sides, strict=True):
-                row.amount = lanes
-            gain = 32 * pair[1].median / pair[0].median
-            pair[0].extra["times the steps/s of one"] = f"{gain:.1f}"
-            pair[1].against = None
-            result += pair
-    return result
+        works = {"a prompt and one timestep": {n: partial(p.act, _first(observations, n)) for n, p in short.items()}}
+        if size.context_length > CONTEXT:
+            full = {lanes: make_policy(size, lanes, folder, None, GREEDY) for lanes in (32, 1)}
+            works[f"context {CONTEXT}"] = {n: full_context(p, _first(observations, n)) for n, p in full.items()}
+        about = f"{dtype}, {threads} thread{'s' * (threads > 1)}"
+        clock = time.process_time if threads == 1 else time.perf_counter
+        return [row for title, sides in works.items() for row in _gain(f"{size.name}, {title}, {about}", sides, seconds, clock)]
+
+
+def _gain(title: str, sides: dict[int, Callable[[], Any]], seconds: float, clock: Callable[[], float]) -> list[Row]:
+    """Rows of a step of 32 lanes and of one, in steps a second."""
+    named = {f"{lanes} at once": run for lanes, run in sides.items()}
+    pair = rows("Acting, episodes side by side", title, named, 1.0, seconds, clock)
+    for row, lanes in zip(pair, sides, strict=True):
+        row.amount = lanes
+    together, alone = pair
+    together.extra["times the steps/s of one"] = f"{32 * alone.median / together.median:.1f}"
+    alone.against = None
+    return pair
 
 
 def run(full: bool) -> list[Row]:
-    """Both sizes against the peer, and 32 lanes."""
+    """Both sizes against the peer, and 32 lanes; with `full` on all threads, too."""
     seconds = 2.0 if full else 0.3
-    return [row for size in SIZES for row in against_peer(size, seconds)] + side_by_side(SIZES[0], seconds)
+    result = [row for size in SIZES for row in against_peer(size, seconds)]
+    for threads in sorted({1, os.cpu_count() or 1}) if full else (1,):
+        for size in (SIZES[0], GATO_SMALL):
+            for dtype in DTYPES:
+                result += side_by_side(size, dtype, threads, seconds)
+    return result
 
 
 def _first(observations: dict[int, np.ndarray], count: int) -> dict[int, np.ndarray]:
