@@ -46,6 +46,7 @@ class TaskDataModule(LightningDataModule):
         domain: the suite, by which weights and scores are grouped.
         images: how an image from outside is resized to look like those of the task, where it has such.
         max_faults: share of a split's examples that may be faulty, in [0, 1]; those are left out and listed.
+        unit: what `num_examples` counts.
         sequences_per_part: where the training part is streamed (`stream.py`), so many sequences are drawn from the episodes of
             one job before those of the next; None: all episodes are stored beforehand.
         observation_space, action_space: the schema; set by the subclass.
@@ -55,6 +56,7 @@ class TaskDataModule(LightningDataModule):
     domain: ClassVar[str]
     images: ImageSettings | None = None
     max_faults: float = 0.0
+    unit: ClassVar[str] = "examples"
     sequences_per_part: int | None = None
     observation_space: gymnasium.Space
     action_space: gymnasium.Space
@@ -75,8 +77,9 @@ class TaskDataModule(LightningDataModule):
         raise NotImplementedError
 
     def settings(self) -> dict[str, Any]:
-        """All that shapes the episodes, as JSON; by default every constructor argument but those of sampling."""
-        shaping = {key: value for key, value in self.hparams.items() if key not in ("timesteps", "sequences_per_part")}
+        """All that shapes the episodes, as JSON; by default every constructor argument but those of sampling and collecting."""
+        others = ("timesteps", "sequences_per_part", "time_limit")
+        shaping = {key: value for key, value in self.hparams.items() if key not in others}
         return {key: asdict(value) if is_dataclass(value) else value for key, value in shaping.items()}
 
     def measurements(self) -> dict[str, list[Measurement]]:
@@ -176,6 +179,7 @@ class TaskDataModule(LightningDataModule):
             self.num_examples(episodes),
             self.max_faults,
             folder.with_name(f"{folder.name}.faults.txt"),
+            self.unit,
         )
         kept = [episode for episode in episodes if self.keep(episode, references)]
         if not kept:

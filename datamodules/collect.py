@@ -1,9 +1,9 @@
 """Making the stores of all tasks that lack one, in worker processes, with one progress bar."""
 
 import logging
-import multiprocessing
+import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,37 +11,52 @@ import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from datamodules.base import Job, Measurement, Split, TaskDataModule
-from datamodules.faults import Fault
+from datamodules.control import EpisodeJob
+from datamodules.crew import Crew
+from datamodules.faults import Fault, check_faults
+from gato_lightning.episode import Episode
 from gato_lightning.errors import UserError
 from gato_lightning.store import TokenEpisode
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Work:
-    """A job of a task: episodes of a split, or a measurement of a reference policy."""
+    """A job of a task, for a crew: episodes of a split, or a measurement of a reference policy."""
 
     task: TaskDataModule
     job: Job | Measurement
     split: Split | None = None
     reference: str = ""
 
-    def __call__(self) -> list[Any]:
-        """Token episodes and faults, or returns."""
-        if self.split is None:
-            return list(self.job())
-        episodes: list[TokenEpisode | Fault] = []
-        for index, episode in enumerate(self.job()):
-            try:
-                episodes.append(episode if isinstance(episode, Fault) else self.task.tokenise(episode))
-            except UserError as error:
-                raise UserError(f"task {self.task.name}, {self.split} episode {index} of its job: {error}") from error
-        return episodes
+    def __str__(self) -> str:
+        return f"task {self.task.name}, {self.split or f'{self.reference} reference'}"
 
+    @property
+    def limit(self) -> float:
+        """Seconds that an episode may take; other jobs than of episodes may take any time."""
+        return self.job.limit if isinstance(self.job, EpisodeJob) else math.inf
 
-# What the forked workers find in their copy of memory, so that no task has to be pickled.
-_WORK: list[Work] = []
+    def __call__(self, begin: Callable[[int], None], faults: Mapping[int, str]) -> list[Any]:
+        """Token episodes or returns, and faults."""
+        made = self._played(self.job, begin, faults) if isinstance(self.job, EpisodeJob) else self.job()
+        return list(made) if self.split is None else [self._tokenised(index, one) for index, one in enumerate(made)]
+
+    def _played(self, job: EpisodeJob, begin: Callable[[int], None], faults: Mapping[int, str]) -> Iterator[Any]:
+        try:
+            yield from job.guarded(begin, faults)
+        except UserError as error:
+            raise UserError(f"{self}: {error}") from error
+
+    def _tokenised(self, index: int, made: Episode | Fault) -> TokenEpisode | Fault:
+        if isinstance(made, Fault):
+            return made
+        try:
+            return self.task.tokenise(made)
+        except UserError as error:
+            place = f"seed {self.job.seeds[index]}" if isinstance(self.job, EpisodeJob) else f"episode {index} of its job"
+            raise UserError(f"{self}, {place}: {error}") from error
 
 
 def prepare(tasks: Sequence[TaskDataModule], workers: int) -> None:
@@ -55,29 +70,19 @@ def prepare(tasks: Sequence[TaskDataModule], workers: int) -> None:
         UserError: a value that cannot be tokenised, or a task without good episodes; names the task.
     """
     missing = [task for task in tasks if not all((task.folder(split) / "meta.json").exists() for split in task.stored_splits)]
-    work = [one for task in missing for one in _work(task)]
+    waiting = {task: _work(task) for task in missing}
+    work = [one for every in waiting.values() for one in every]
     if not work:
         return
-    results: dict[int, list[Any]] = {}
-    _WORK[:] = work
-    # Forked, not spawned: a worker needs nothing but what is here, and importing it anew would cost more than the work. Workers
-    # run simulators and numpy only; torch, whose threads do not survive a fork, is never called in one.
+    results: dict[Work, list[Any]] = {}
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with multiprocessing.get_context("fork").Pool(workers) as pool, Progress(*columns) as progress:
+    with Crew(workers, work) as crew, Progress(*columns) as progress:
         bar = progress.add_task("collecting", total=len(work))
-        waiting = {task.name: sum(one.task is task for one in work) for task in missing}
-        for index, result in pool.imap_unordered(_indexed, range(len(work))):
-            results[index] = result
-            task = work[index].task
-            waiting[task.name] -= 1
-            progress.update(bar, advance=1, description=f"collecting {task.name}")
-            if waiting[task.name] == 0:
-                _finish(task, [(work[i], results.pop(i)) for i in sorted(results) if work[i].task is task])
-    _WORK.clear()
-
-
-def _indexed(index: int) -> tuple[int, list[Any]]:
-    return index, _WORK[index]()
+        for done, result in crew.run():
+            results[done] = result
+            progress.update(bar, advance=1, description=f"collecting {done.task.name}")
+            if results.keys() >= set(waiting[done.task]):
+                _finish(done.task, [(one, results.pop(one)) for one in waiting[done.task]])
 
 
 def _work(task: TaskDataModule) -> list[Work]:
@@ -87,16 +92,31 @@ def _work(task: TaskDataModule) -> list[Work]:
 
 def _finish(task: TaskDataModule, done: list[tuple[Work, list[Any]]]) -> None:
     """Writes a task's stores from the results of its work, in order."""
-    returns: dict[str, list[float]] = defaultdict(list)
+    returns: dict[str, list[Any]] = defaultdict(list)
     episodes: dict[str, list[Any]] = defaultdict(list)
     for work, result in done:
         (returns[work.reference] if work.split is None else episodes[work.split]).extend(result)
-    references = {name: {"mean": float(np.mean(values)), "episodes": len(values)} for name, values in returns.items()}
+    references = {name: _reference(task, name, *_parted(results)) for name, results in returns.items()}
     for split in task.stored_splits:
         if task.folder(split).exists():
             continue
-        made = [one for one in episodes[split] if not isinstance(one, Fault)]
-        faults = [one for one in episodes[split] if isinstance(one, Fault)]
+        made, faults = _parted(episodes[split])
         dropped = task.write(split, made, references, faults)
         if dropped:
             log.info("task %s: %d of %d %s episodes left out", task.name, dropped, len(made), split)
+
+
+def _reference(task: TaskDataModule, policy: str, returns: list[float], faults: list[Fault]) -> dict[str, float]:
+    """The mean return of a policy.
+
+    Raises:
+        UserError: all of its episodes went wrong.
+    """
+    listing = task.folder("train").with_name(f"{task.folder('train').name}.{policy}.faults.txt")
+    check_faults(task.name, f"{policy} reference", faults, len(returns), 1.0, listing, "episodes")
+    return {"mean": float(np.mean(returns)), "episodes": len(returns)}
+
+
+def _parted(results: list[Any]) -> tuple[list[Any], list[Fault]]:
+    """What was made, and what went wrong."""
+    return [one for one in results if not isinstance(one, Fault)], [one for one in results if isinstance(one, Fault)]

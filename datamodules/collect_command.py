@@ -71,11 +71,11 @@ def collect(
     chosen = _chosen(suite, tasks, all) + _own(env, policy, env_kwargs, name)
     if not chosen:
         raise UserError("nothing to collect: expected --suite, --tasks, --all, or --env with --policy")
-    plans = [Plan(task, episodes, seed, min_score, root) for task in chosen]
+    plans = [Plan(task, episodes, seed, min_score, root, limit) for task in chosen]
     (root / ".collect").mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(root / ".collect" / "lock", timeout=_WAIT_FOR_LOCK):
-            failed = run(plans, workers or os.cpu_count() or 1, limit)
+            failed = run(plans, workers or os.cpu_count() or 1)
     except Timeout as error:
         raise UserError(f"{root}: another process is collecting into it") from error
     _report(plans, failed)
@@ -84,7 +84,7 @@ def collect(
         raise UserError(f"{len(failed)} of {len(plans)} tasks have no data set: {reasons}")
 
 
-def run(plans: Sequence[Plan], workers: int, limit: float) -> dict[str, str]:
+def run(plans: Sequence[Plan], workers: int) -> dict[str, str]:
     """Makes the data sets that are missing.
 
     Returns:
@@ -94,20 +94,18 @@ def run(plans: Sequence[Plan], workers: int, limit: float) -> dict[str, str]:
         UserError: a data set is there, but was asked for in another way.
     """
     missing = [plan for plan in plans if not _is_there(plan)]
-    waiting = {plan.task.name: [block for block in plan.blocks() if not block.folder.exists()] for plan in missing}
+    waiting = {plan.task.name: [block for block in plan.blocks() if not block.records.exists()] for plan in missing}
     for plan in plans:
         if plan not in missing:
             shutil.rmtree(plan.work, ignore_errors=True)  # of a run that was killed when it had just finished
     for plan in missing:
-        for partial in plan.work.glob("partial-*"):
-            shutil.rmtree(partial)
         with contextlib.suppress(ImportError):  # a worker that needs it tells why it fails
             importlib.import_module(plan.task.class_path.rpartition(".")[0])  # once here, and not in each worker
     failed: dict[str, str] = {}
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Crew(workers, limit) as crew, Progress(*columns) as progress:
+    with Crew(workers) as crew, Progress(*columns) as progress:
         bar = progress.add_task("collecting", total=sum(2 * plan.episodes for plan in missing))
-        progress.advance(bar, sum(len(block.seeds) for plan in missing for block in plan.blocks() if block.folder.exists()))
+        progress.advance(bar, sum(len(block.seeds) for plan in missing for block in plan.blocks() if block.records.exists()))
         crew.add(block for plan in missing for block in waiting[plan.task.name])
         crew.add(Finish(plan) for plan in missing if not waiting[plan.task.name])
         for job, problem in crew.run():

@@ -1,9 +1,10 @@
 """The base of tasks with an environment and an expert: demonstrations, references and rollouts come with it."""
 
+import contextlib
 import importlib
-from collections.abc import Callable
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
@@ -11,9 +12,11 @@ from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec
 
 from datamodules.base import Job, Measurement, Split, TaskDataModule
+from datamodules.faults import Fault
 from datamodules.trajectory import Trajectory, random_return
+from gato_lightning.environment_worker import said
 from gato_lightning.episode import Episode, stack
-from gato_lightning.errors import ExpertFailure
+from gato_lightning.errors import ExpertFailure, UserError
 from gato_lightning.store import TokenEpisode
 from gato_lightning.tasks import DEMONSTRATION_SEED, REFERENCE_SEED, VALIDATION_SEED, ControlTask, Reference
 
@@ -23,11 +26,59 @@ Expert = Callable[[Any, Any], Any]
 EPISODES_PER_JOB = 25  # about a second of work: enough jobs to keep all processes busy to the end
 
 
+@dataclass(frozen=True)
+class EpisodeJob:
+    """A job, or a measurement, that plays an episode for each of some seeds.
+
+    Args:
+        play: gives what is made of a seed's episode.
+        seeds: of the episodes.
+        limit: seconds that one may take.
+        renew: called behind an episode that went wrong, as its environment may be broken.
+    """
+
+    play: Callable[[int], Any]
+    seeds: range
+    limit: float
+    renew: Callable[[], None]
+
+    def __call__(self) -> list[Any]:
+        """Plays those that the expert does not give up, without limit; what goes wrong otherwise, is raised."""
+        made = []
+        for seed in self.seeds:
+            with contextlib.suppress(ExpertFailure):
+                made.append(self.play(seed))
+        return made
+
+    def guarded(self, begin: Callable[[int], None], faults: Mapping[int, str]) -> Iterator[Any]:
+        """Plays them as a job of a crew, see `crew.py`; an episode that goes wrong gives a fault.
+
+        Raises:
+            UserError: a mistake of the user's, which all episodes would share.
+        """
+        for seed in self.seeds:
+            why = faults.get(seed)
+            if why is None:
+                begin(seed)
+                try:
+                    made = self.play(seed)
+                except UserError:
+                    raise
+                except ExpertFailure as error:
+                    why = str(error)
+                except Exception as error:  # an environment's, of any type
+                    self.renew()
+                    why = said(error)
+            yield made if why is None else Fault(f"seed {seed}: {why}")
+
+
 class ControlDataModule(TaskDataModule):
     """Demonstrations of an expert in an environment.
 
     With `noise`, what is executed differs at times from what the expert wants, and what is recorded is what it wants: so the
     demonstrations show how to get back from states that only an imperfect pupil reaches (Laskey et al. 2017, DART).
+
+    An episode whose environment or expert raises, hangs or kills its process is left out, listed and counted.
 
     Args:
         episodes: demonstrations to collect.
@@ -40,7 +91,11 @@ class ControlDataModule(TaskDataModule):
             expert's; a score says the same where returns are negative. What noise spoils is still recorded right, so with much
             noise keep more.
         seed: added to the seeds of the demonstrations.
+        time_limit: seconds that an episode may take.
     """
+
+    max_faults = 1.0
+    unit: ClassVar[str] = "episodes"
 
     def __init__(
         self,
@@ -51,10 +106,13 @@ class ControlDataModule(TaskDataModule):
         timesteps: int | None = 1,
         min_score: float | None = 0.8,
         seed: int = 0,
+        time_limit: float = 300.0,
     ) -> None:
         super().__init__(timesteps=timesteps, seed=seed)
+        if time_limit <= 0:
+            raise UserError(f"time_limit: {time_limit:g}, expected a number of seconds above 0")
         self.episodes, self.val_episodes, self.reference_episodes = episodes, val_episodes, reference_episodes
-        self.noise, self.min_score = noise, min_score
+        self.noise, self.min_score, self.time_limit = noise, min_score, time_limit
         self._env: gymnasium.Env | None = None
 
     def make_env(self, render_mode: str | None = None) -> gymnasium.Env:
@@ -106,14 +164,14 @@ class ControlDataModule(TaskDataModule):
 
     def jobs(self, split: Split) -> list[Job]:
         first, count = (DEMONSTRATION_SEED, self.episodes) if split == "train" else (VALIDATION_SEED, self.val_episodes)
-        return [partial(self._collect, block) for block in blocks(first + self.seed, count)]
+        return self._played(self._demonstration, first + self.seed, count)
 
     def measurements(self) -> dict[str, list[Measurement]]:
-        pieces = blocks(REFERENCE_SEED, self.reference_episodes)
-        return {
-            "expert": [partial(self._expert_returns, block) for block in pieces],
-            "random": [partial(self._random_returns, block) for block in pieces],
-        }
+        policies = {"expert": self._expert_return, "random": self._random_return}
+        return {name: self._played(play, REFERENCE_SEED, self.reference_episodes) for name, play in policies.items()}
+
+    def num_examples(self, episodes: Sequence[TokenEpisode]) -> int:
+        return len(episodes)
 
     def keep(self, episode: TokenEpisode, references: dict[str, dict[str, float]]) -> bool:
         if self.min_score is None:
@@ -142,6 +200,13 @@ class ControlDataModule(TaskDataModule):
             self._env = self.make_env()
         return self._env
 
+    def drop_env(self) -> None:
+        """Gives the environment up, which may be in any state; the next use makes another."""
+        if self._env is not None:
+            with contextlib.suppress(Exception):
+                self._env.close()
+        self._env = None
+
     def play(self, seed: int, rng: np.random.Generator | None = None) -> Trajectory:
         """One episode of the expert, with noise if there is a generator for it.
 
@@ -161,24 +226,21 @@ class ControlDataModule(TaskDataModule):
             rewards.append(reward)
         return Trajectory(observations, actions, rewards, bool(terminated), info)
 
-    def _collect(self, seeds: range) -> list[Episode]:
-        episodes = [self._demonstrate(seed, np.random.default_rng(seed)) for seed in seeds]
-        return [episode for episode in episodes if episode is not None]
+    def _played(self, play: Callable[[int], Any], first: int, count: int) -> list[Any]:
+        return [EpisodeJob(play, block, self.time_limit, self.drop_env) for block in blocks(first, count)]
 
-    def _expert_returns(self, seeds: range) -> list[float]:
-        # An episode that the expert fails has no return; how many there are shows in the count.
-        episodes = [self._demonstrate(seed, None) for seed in seeds]
-        return [float(episode.rewards.sum()) for episode in episodes if episode is not None]
+    def _demonstration(self, seed: int) -> Episode:
+        return self._demonstrate(seed, np.random.default_rng(seed))
 
-    def _random_returns(self, seeds: range) -> list[float]:
-        return [random_return(self.env, self.action_space, seed) for seed in seeds]
+    def _expert_return(self, seed: int) -> float:
+        return float(self._demonstrate(seed, None).rewards.sum())
 
-    def _demonstrate(self, seed: int, rng: np.random.Generator | None) -> Episode | None:
-        """One episode to train on; None if the expert fails."""
-        try:
-            played = self.play(seed, rng)
-        except ExpertFailure:
-            return None
+    def _random_return(self, seed: int) -> float:
+        return random_return(self.env, self.action_space, seed)
+
+    def _demonstrate(self, seed: int, rng: np.random.Generator | None) -> Episode:
+        """One episode to train on."""
+        played = self.play(seed, rng)
         return Episode(
             observations=stack(self.observation_space, played.observations[:-1]),
             actions=stack(self.action_space, played.actions),

@@ -1,51 +1,68 @@
-"""Worker processes for work that may go wrong: a step that hangs or kills its process is named, and left out the next time.
+"""Worker processes for work that may go wrong: an episode that hangs or kills its process is named, and then left out.
 
 `multiprocessing.Pool` waits for ever in both cases, and what runs here is other people's environments and policies.
 """
 
+import contextlib
 import ctypes
+import logging
 import multiprocessing
 import os
 import signal
+import sys
 import time
+import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
-_LOOK_EVERY = 0.2  # seconds between looks at the clocks
+from gato_lightning.errors import UserError
+
+log = logging.getLogger(__name__)
+
+_LOOK_EVERY = 0.2  # seconds between looks at who hangs
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl
-_IDLE = -1.0
+_IDLE = -1  # no seed
 
 
 class Job(Protocol):
-    """A picklable piece of work in steps, each known by a number."""
+    """A piece of work in episodes, each known by its seed. As text, it says what is done."""
+
+    @property
+    def limit(self) -> float:
+        """Seconds that an episode may take."""
 
     def __call__(self, begin: Callable[[int], None], faults: dict[int, str]) -> Any:
-        """Does it; called again from the start when a step hung or killed the process.
+        """Does it; called again from the start when an episode hung or killed the process.
 
         Args:
-            begin: to be called with each step's number before the step.
-            faults: steps to be left out, each with what happened to it.
+            begin: to be called with each episode's seed before the episode.
+            faults: by seed, what happened to the episodes that are to be left out.
         """
 
 
 @dataclass
 class _Waiting:
+    """A job, its place among those that the workers know already if it has one, and its faults so far."""
+
     job: Job
+    place: int | None = None
     faults: dict[int, str] = field(default_factory=dict)
 
 
 @dataclass
 class _Worker:
-    """A process, the pipe to it, and a clock it shares with us: the present step's number, and when the step began."""
+    """A process, the pipe to it, and what it shares with us: the present episode's seed, and how many it has begun."""
 
     process: BaseProcess
     pipe: Connection
-    clock: Any
+    present: Any
     waiting: _Waiting | None = None
+    seen: int = 0  # of `present`: the episodes begun
+    since: float = 0.0  # when this number was new, by the crew's clock
 
 
 class Crew:
@@ -53,15 +70,17 @@ class Crew:
 
     Args:
         workers: how many.
-        limit: seconds that a step may take.
+        jobs: the first of them. The processes find these in their copy of memory; those that are added later are pickled.
     """
 
-    def __init__(self, workers: int, limit: float) -> None:
-        # Forked, not spawned: importing everything anew would cost more than many a job.
+    def __init__(self, workers: int, jobs: Sequence[Job] = ()) -> None:
+        # Forked, not spawned: importing everything anew would cost more than many a job. Workers run simulators and numpy
+        # only; torch, whose threads do not survive a fork, is never called in one.
         self._context = multiprocessing.get_context("fork")
-        self._count, self.limit = workers, limit
-        self._queue: deque[_Waiting] = deque()
+        self._count, self._known = workers, jobs
+        self._queue = deque(_Waiting(job, place) for place, job in enumerate(jobs))
         self._workers: list[_Worker] = []
+        self._watched = 0.0  # seconds: a clock that stands still while this process is stopped, or does something else
 
     def __enter__(self) -> "Crew":
         self._workers = [self._start() for _ in range(self._count)]
@@ -82,26 +101,39 @@ class Crew:
     def run(self) -> Iterator[tuple[Job, Any]]:
         """Gives each job with its result when it is done, until none is left; what a job raises, is raised here."""
         while True:
-            for worker in self._workers:
-                if worker.waiting is None and self._queue:
-                    worker.waiting = self._queue.popleft()
-                    worker.pipe.send(worker.waiting)
+            self._hand_out()
             busy = [worker for worker in self._workers if worker.waiting is not None]
             if not busy:
                 return
+            begin = time.monotonic()
             ready = wait([worker.pipe for worker in busy], _LOOK_EVERY)
+            self._watched += min(time.monotonic() - begin, 2 * _LOOK_EVERY)
             for worker in busy:
                 if worker.pipe in ready:
                     yield from self._result(worker)
-                elif worker.clock[0] != _IDLE and time.monotonic() - worker.clock[1] > self.limit:
-                    self._replace(worker, f"no end within {self.limit:g} s")
+                elif self._hangs(worker):
+                    self._replace(worker, f"no end within {worker.waiting.job.limit:g} s")
+
+    def _hangs(self, worker: _Worker) -> bool:
+        assert worker.waiting is not None
+        if worker.present[1] != worker.seen:
+            worker.seen, worker.since = worker.present[1], self._watched
+        return worker.present[0] != _IDLE and self._watched - worker.since > worker.waiting.job.limit
+
+    def _hand_out(self) -> None:
+        """Gives every idle worker a job."""
+        for worker in self._workers:
+            if worker.waiting is None and self._queue:
+                worker.waiting = waiting = self._queue.popleft()
+                with contextlib.suppress(OSError):  # if it has died, reading its answer will say so
+                    worker.pipe.send((waiting.job if waiting.place is None else waiting.place, waiting.faults))
 
     def _result(self, worker: _Worker) -> Iterator[tuple[Job, Any]]:
         waiting = worker.waiting
         assert waiting is not None
         try:
             result = worker.pipe.recv()
-        except EOFError:
+        except (EOFError, OSError):  # nothing, or the beginning of something
             worker.process.join()
             code = worker.process.exitcode or 0
             cause = signal.Signals(-code).name if code < 0 else f"exit status {code}"
@@ -110,25 +142,32 @@ class Crew:
             worker.waiting = None
             if isinstance(result, Exception):
                 raise result
+            self._hand_out()  # whatever our caller does with the result, the worker is busy meanwhile
             yield waiting.job, result
 
     def _replace(self, worker: _Worker, fault: str) -> None:
-        """Puts a new process in the place of a faulty one; its job is next in the queue, without the step at fault."""
-        waiting, step = worker.waiting, int(worker.clock[0])
+        """Puts a new process in the place of a faulty one; its job is next in the queue, without the episode at fault.
+
+        Raises:
+            UserError: it was in none.
+        """
+        waiting, seed = worker.waiting, worker.present[0]
         assert waiting is not None
         _end(worker)
-        if step == _IDLE or step in waiting.faults:
-            raise RuntimeError(f"{waiting.job}: {fault}, outside of its steps")
-        self._queue.appendleft(_Waiting(waiting.job, {**waiting.faults, step: fault}))
+        if seed == _IDLE:
+            raise UserError(f"{waiting.job}: {fault}")
+        assert seed not in waiting.faults, f"{waiting.job} began seed {seed}, which was to be left out"
+        log.warning("%s, seed %d: %s", waiting.job, seed, fault)
+        self._queue.appendleft(_Waiting(waiting.job, waiting.place, {**waiting.faults, seed: fault}))
         self._workers[self._workers.index(worker)] = self._start()
 
     def _start(self) -> _Worker:
         ours, theirs = self._context.Pipe()
-        clock = self._context.RawArray("d", [_IDLE, 0.0])
-        process = self._context.Process(target=_serve, args=(theirs, clock, os.getpid()), daemon=True)
+        present = self._context.RawArray("q", [_IDLE, 0])
+        process = self._context.Process(target=_serve, args=(theirs, present, os.getpid(), self._known), daemon=True)
         process.start()
         theirs.close()
-        return _Worker(process, ours, clock)
+        return _Worker(process, ours, present)
 
 
 def _end(worker: _Worker) -> None:
@@ -137,22 +176,26 @@ def _end(worker: _Worker) -> None:
     worker.pipe.close()
 
 
-def _serve(pipe: Connection, clock: Any, parent: int) -> None:
+def _serve(pipe: Connection, present: Any, parent: int, known: Sequence[Job]) -> None:
     """What a worker process does. It dies with its parent, even if that is killed, and leaves interrupts to it."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # A progress bar of the other process may have taken these over, and its lock may never be released here.
+    sys.stdout, sys.stderr = sys.__stdout__ or sys.stdout, sys.__stderr__ or sys.stderr
     if os.getppid() != parent:
         return
 
-    def begin(step: int) -> None:
-        clock[1] = time.monotonic()  # first, so that the parent never sees a new step with an old time
-        clock[0] = step
+    def begin(seed: int) -> None:
+        present[1] += 1  # first, so that the parent never sees a new episode with an old number
+        present[0] = seed
 
     while True:
-        waiting = pipe.recv()
+        job, faults = pipe.recv()
         try:
-            result = waiting.job(begin, waiting.faults)
+            result = (known[job] if isinstance(job, int) else job)(begin, faults)
         except Exception as error:
+            error.add_note(f"in a worker process:\n{traceback.format_exc()}")  # tracebacks cannot be pickled
             result = error
-        clock[0] = _IDLE
+        present[0] = _IDLE
         pipe.send(result)

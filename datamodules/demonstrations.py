@@ -1,20 +1,20 @@
 """Demonstrations of a task as a Minari data set: played in blocks that are kept when a run is killed, then put together.
 
 ```
-ROOT/.collect/TASK-KEY/expert-0-25/      a block of 25 episodes: SEED.arrow, and records.json with what came of each seed
-ROOT/.collect/TASK-KEY/random-.../       returns of random play
-ROOT/TASK/expert-v0/data/                the data set, once all blocks are there
+ROOT/.collect/TASK-KEY/expert-0-25.json    what came of each seed of 25 episodes; where it is, this block of them is complete
+ROOT/.collect/TASK-KEY/SEED.arrow          an episode of the expert
+ROOT/.collect/TASK-KEY/random-....json     returns of random play
+ROOT/TASK/expert-v0/data/                  the data set, once all blocks are there
 ```
-A block is written beside its place and renamed when complete. What an episode holds depends on its seed alone, and how a task
-is cut into blocks on the number of episodes: so a data set is the same, byte for byte, for any number of processes, interrupted
-or not.
+A block has no folder of its own: to make and remove one can take longer than a short episode. What an episode holds depends on
+its seed alone, and how a task is cut into blocks on the number of episodes: so a data set is the same, byte for byte, for any
+number of processes, interrupted or not.
 """
 
-import contextlib
 import hashlib
 import json
+import math
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,12 +27,13 @@ from datamodules.control import ControlDataModule, blocks
 from datamodules.minari_files import episode_metadata, plain, versions, write_episode, write_metadata
 from datamodules.suites import Task
 from datamodules.trajectory import random_return
+from gato_lightning.environment_worker import said
 from gato_lightning.errors import ExpertFailure, UserError
 from gato_lightning.tasks import DEMONSTRATION_SEED, REFERENCE_SEED
 
 Policy = Literal["expert", "random"]
 DATASET = "expert-v0"  # behind the task's name
-FORMAT = 1  # of blocks; raise it when their meaning changes
+FORMAT = 2  # of blocks; raise it when their meaning changes
 _FIRST_SEED: dict[Policy, int] = {"expert": DEMONSTRATION_SEED, "random": REFERENCE_SEED}
 
 
@@ -46,6 +47,7 @@ class Plan:
         seed: added to the seeds of the episodes.
         min_score: episodes with a lower normalised score are left out, see `Finish`; None keeps all.
         root: the folder of all data sets.
+        limit: seconds that an episode may take.
     """
 
     task: Task
@@ -53,6 +55,7 @@ class Plan:
     seed: int
     min_score: float | None
     root: Path
+    limit: float = 300.0
 
     @property
     def dataset_id(self) -> str:
@@ -69,6 +72,10 @@ class Plan:
         shaped = [FORMAT, self.task.class_path, self.task.init_args, self.seed, versions()]
         key = hashlib.sha256(json.dumps(shaped, sort_keys=True, default=str).encode()).hexdigest()[:16]
         return self.root / ".collect" / f"{self.task.name}-{key}"
+
+    def arrow(self, seed: int) -> Path:
+        """Where an episode is until then."""
+        return self.work / f"{seed}.arrow"
 
     def blocks(self) -> list["Block"]:
         """All blocks."""
@@ -91,9 +98,17 @@ class Block:
     policy: Policy
     seeds: range
 
+    def __str__(self) -> str:
+        return f"task {self.plan.task.name}, {self.policy}"
+
     @property
-    def folder(self) -> Path:
-        return self.plan.work / f"{self.policy}-{self.seeds.start}-{self.seeds.stop}"
+    def limit(self) -> float:
+        return self.plan.limit
+
+    @property
+    def records(self) -> Path:
+        """What came of its seeds; the file is there when the block is complete."""
+        return self.plan.work / f"{self.policy}-{self.seeds.start}-{self.seeds.stop}.json"
 
     def __call__(self, begin: Callable[[int], None], faults: dict[int, str]) -> str | None:
         """Plays it and keeps it; returns why the task cannot be played at all, or None.
@@ -105,20 +120,20 @@ class Block:
         except Exception as error:  # whatever a foreign constructor may raise
             return _told(error)
         self.plan.work.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix="partial-", dir=self.plan.work))
         records = []
         for seed in self.seeds:
             if seed in faults:
                 came_of_it = {"failure": faults[seed]}
             else:
                 begin(seed)
-                came_of_it = self._episode(seed, partial)
+                came_of_it = self._episode(seed)
             records.append({"seed": seed, **came_of_it})
-        (partial / "records.json").write_text(json.dumps(records))
-        partial.rename(self.folder)
+        partial = self.records.with_suffix(".partial")
+        partial.write_text(json.dumps(records))
+        partial.rename(self.records)
         return None
 
-    def _episode(self, seed: int, folder: Path) -> dict[str, Any]:
+    def _episode(self, seed: int) -> dict[str, Any]:
         try:
             module = _opened(self.plan.task)
             if self.policy == "random":
@@ -130,7 +145,7 @@ class Block:
             _close()
             return {"failure": _told(error)}
         try:
-            write_episode(folder / f"{seed}.arrow", module.observation_space, module.action_space, played)
+            write_episode(self.plan.arrow(seed), module.observation_space, module.action_space, played)
         except UserError as error:  # a value outside its space
             return {"failure": str(error)}
         return {"return": played.total_reward, "length": len(played), "success": module.success(played)}
@@ -146,6 +161,10 @@ class Finish:
     """
 
     plan: Plan
+    limit = math.inf
+
+    def __str__(self) -> str:
+        return f"task {self.plan.task.name}, data set"
 
     def __call__(self, begin: Callable[[int], None], faults: dict[int, str]) -> str | None:
         """Writes the data set; returns why it cannot be, or None."""
@@ -196,19 +215,18 @@ class Finish:
 
     def _records(self, policy: Policy) -> list[dict[str, Any]]:
         blocks = [block for block in self.plan.blocks() if block.policy == policy]
-        return [record for block in blocks for record in json.loads((block.folder / "records.json").read_text())]
+        return [record for block in blocks for record in json.loads(block.records.read_text())]
 
     def _assemble(self, data: Path, kept: list[dict[str, Any]]) -> None:
-        """Moves the episodes out of the blocks; where an earlier attempt was killed, those that are left."""
+        """Moves the episodes to their places; where an earlier attempt was killed, those that are left."""
         (data / "metadata.json").unlink(missing_ok=True)
-        source = {seed: block.folder for block in self.plan.blocks() if block.policy == "expert" for seed in block.seeds}
         for index, record in enumerate(kept):
-            (data / str(index)).mkdir(parents=True, exist_ok=True)
-            arrow, part = source[record["seed"]] / f"{record['seed']}.arrow", data / str(index) / "part-0.arrow"
-            if not part.exists():
-                arrow.rename(part)
+            folder = data / str(index)
+            folder.mkdir(parents=True, exist_ok=True)
+            if not (folder / "part-0.arrow").exists():
+                self.plan.arrow(record["seed"]).rename(folder / "part-0.arrow")
             entries = {"total_steps": record["length"], **{key: record[key] for key in ("seed", "return", "success")}}
-            (data / str(index) / "metadata.json").write_text(episode_metadata(index, **entries))
+            (folder / "metadata.json").write_text(episode_metadata(index, **entries))
 
 
 def best_windowed_mean(returns: np.ndarray) -> float:
@@ -243,10 +261,9 @@ def _opened(task: Task) -> ControlDataModule:
 
 def _close() -> None:
     for module in _OPEN.values():
-        with contextlib.suppress(Exception):  # a broken environment may not even close
-            module.env.close()
+        module.drop_env()
     _OPEN.clear()
 
 
 def _told(error: Exception) -> str:
-    return str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+    return str(error) if isinstance(error, UserError) else said(error)

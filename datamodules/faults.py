@@ -1,4 +1,4 @@
-"""Examples that cannot be read: counted, listed, and left out as long as they are few."""
+"""Examples that cannot be read and episodes that go wrong: counted, listed, and left out as long as they are few."""
 
 import logging
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ _SHOWN = 3  # faults in a line of the log or an error; all of them are in the fi
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong with one example.
+    """What is wrong with one example or episode.
 
     Args:
-        message: names the file, with line or entry, and what was expected.
+        message: names the file, with line or entry, and what was expected; or the seed, and what happened.
         examples: how many examples are lost by it.
     """
 
@@ -25,8 +25,10 @@ class Fault:
     examples: int = 1
 
 
-def check_faults(task: str, split: str, faults: Sequence[Fault], good: int, allowed: float, listing: Path) -> None:
-    """Writes the faults to a file and says so; ends the run if they are too many.
+def check_faults(
+    task: str, split: str, faults: Sequence[Fault], good: int, allowed: float, listing: Path, unit: str = "examples"
+) -> None:
+    """Writes the faults to a file and says so; ends the run if they are too many, or all there is.
 
     Args:
         task: its name.
@@ -35,9 +37,10 @@ def check_faults(task: str, split: str, faults: Sequence[Fault], good: int, allo
         good: examples without a fault.
         allowed: share of all examples that may be faulty, in [0, 1].
         listing: the file that is written, a line a fault.
+        unit: what is counted.
 
     Raises:
-        UserError: a larger share is.
+        UserError: a larger share is, or nothing is left.
     """
     if not faults:
         return
@@ -46,7 +49,9 @@ def check_faults(task: str, split: str, faults: Sequence[Fault], good: int, allo
     bad = sum(fault.examples for fault in faults)
     total = bad + good
     first = "; ".join(fault.message for fault in faults[:_SHOWN]) + ("; ..." if len(faults) > _SHOWN else "")
-    what = f"task {task}: {bad} of {total} {split} examples"
+    what = f"task {task}: {bad} of {total} {split} {unit}"
     if bad > allowed * total:
         raise UserError(f"{what} are faulty, more than the share of {allowed:g} (max_faults): {first}; all are in {listing}")
+    if not good:
+        raise UserError(f"{what} are faulty: {first}; all are in {listing}")
     log.warning("%s are faulty and left out: %s; all are in %s", what, first, listing)

@@ -4,6 +4,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -177,9 +178,16 @@ def evaluate_tasks(
 
 
 def gather_scores(scores: list[TaskScore]) -> list[TaskScore]:
-    """The scores of all ranks, on every rank."""
+    """The scores of all ranks, on every rank.
+
+    Args:
+        scores: of this rank's tasks: of n ranks, rank r has played tasks r, r + n, r + 2n ...
+
+    Returns:
+        A score per task, in their order.
+    """
     if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
         return scores
     gathered: list[list[TaskScore]] = [[] for _ in range(torch.distributed.get_world_size())]
     torch.distributed.all_gather_object(gathered, scores)
-    return [score for part in gathered for score in part]
+    return [score for turn in zip_longest(*gathered) for score in turn if score is not None]

@@ -1,5 +1,6 @@
 """The Trainer with one method more: `rollout`, which plays a checkpoint in the real environments."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning.fabric.utilities.distributed import _InfiniteBarrier
 from lightning.pytorch import Trainer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -48,6 +50,8 @@ class GatoTrainer(Trainer):
     ) -> list[TaskScore]:
         """Plays a checkpoint in the real environments, prints the tables of scores and writes them.
 
+        Several devices (`trainer.devices`) share the tasks out.
+
         Args:
             model: a GatoModule, whose weights are replaced by those of the checkpoint.
             datamodule: a mixture, which knows the tasks and their environments.
@@ -58,7 +62,7 @@ class GatoTrainer(Trainer):
             seed: of a task's first episode; by default one that neither demonstrations nor any choice have used.
             acting: how the agent acts.
             lanes: environments at once, of whatever tasks.
-            workers: processes that the environments live in; one a core if left out.
+            workers: processes that the environments live in, for each device; one a core in all if left out.
             time_limit: seconds that an environment may take for a reset or a step.
             videos: names of the tasks whose first episode is recorded, with commas between, or `all`.
             output: the JSON file to write; by default the checkpoint's name with `.rollout.json`. The episodes go into a CSV
@@ -80,12 +84,15 @@ class GatoTrainer(Trainer):
                 if name not in chosen:
                     raise unknown("task in --videos", name, chosen)
             mine = list(chosen.values())[self.global_rank :: self.world_size]
-            environments = Environments(mine, lanes, workers, time_limit)
+            cores = (os.cpu_count() or 1) // self.num_devices
+            environments = Environments(mine, lanes, workers or max(1, cores), time_limit)
             same = {"checkpoint": Path(ckpt_path).stat().st_mtime_ns, "acting": asdict(acting), "seed": seed}
             episode_log = EpisodeLog(path.with_suffix(f".part{self.global_rank}"), same | {"ranks": self.world_size})
+            progress = _progress(len(mine) * episodes, episode_log, shown=self.is_global_zero)
+            arithmetic = self.precision_plugin.forward_context()
             try:
-                arithmetic = self.precision_plugin.forward_context()
-                with _progress(len(mine) * episodes, episode_log) as on_episode, torch.inference_mode(), arithmetic:
+                # One rank may be done long before another, and wait longer than `gather_scores` would.
+                with _InfiniteBarrier(), progress as on_episode, torch.inference_mode(), arithmetic:
                     scores = evaluate_tasks(
                         model.model, mine, seed, episodes, environments, acting, record, on_episode, episode_log.done
                     )
@@ -113,9 +120,9 @@ class GatoTrainer(Trainer):
         self.strategy.setup_environment()
         # The hooks of model and data find each other through their trainer.
         self.datamodule, datamodule.trainer, model.trainer = datamodule, self, self
-        if self.local_rank == 0:
-            datamodule.prepare_data()
-        self.strategy.barrier()
+        with _InfiniteBarrier():
+            if self.local_rank == 0:
+                datamodule.prepare_data()
         datamodule.setup("rollout")
         model.on_load_checkpoint(checkpoint)
         model.load_state_dict(checkpoint["state_dict"])
@@ -124,10 +131,10 @@ class GatoTrainer(Trainer):
 
 
 @contextmanager
-def _progress(total: int, episode_log: EpisodeLog) -> Iterator[OnEpisode]:
-    """A bar of episodes; gives what is to be called after each, which also writes it to the log."""
+def _progress(total: int, episode_log: EpisodeLog, shown: bool) -> Iterator[OnEpisode]:
+    """A bar of a rank's episodes; gives what is to be called after each, which also writes it to the log."""
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(TextColumn("{task.description}"), *columns) as progress:
+    with Progress(TextColumn("{task.description}"), *columns, disable=not shown) as progress:
         bar = progress.add_task("playing", total=total, completed=sum(map(len, episode_log.done.values())))
 
         def on_episode(task: str, episode: EpisodeResult) -> None:

@@ -18,17 +18,19 @@ class Walk(gymnasium.Env):
 
     Args:
         faulty: whether some seeds make it fail.
+        first: of these seeds, the others follow it.
     """
 
     observation_space = spaces.Box(-10, 10, (2,), np.float32)
     action_space = spaces.Discrete(2)
 
-    def __init__(self, faulty: bool = False, render_mode: str | None = None) -> None:
-        self.faulty, self.render_mode = faulty, render_mode
+    def __init__(self, faulty: bool = False, first: int = 0, render_mode: str | None = None) -> None:
+        self.faulty, self.first, self.render_mode = faulty, first, render_mode
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict]:
         super().reset(seed=seed)
-        self.fault = seed if self.faulty else None
+        self.seed = seed
+        self.fault = seed - self.first if self.faulty else None
         self.place, self.steps = self.np_random.uniform(-1, 1), 0
         return self._observation(), {}
 

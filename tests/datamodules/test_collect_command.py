@@ -90,7 +90,7 @@ def _until_killed(plan: Plan, operations: int) -> None:
 
     sys.addaudithook(hook)
     for block in plan.blocks():
-        if not block.folder.exists():
+        if not block.records.exists():
             block(lambda seed: None, {})
     Finish(plan)(lambda seed: None, {})
 
@@ -98,7 +98,7 @@ def _until_killed(plan: Plan, operations: int) -> None:
 def test_a_run_killed_at_any_point_goes_on_with_nothing_twice_or_lost(tmp_path, small_blocks):
     fork = multiprocessing.get_context("fork")
     whole = walk(tmp_path / "whole", episodes=10)
-    assert run_plans([whole], 2, 30.0) == {}
+    assert run_plans([whole], 2) == {}
     expected, killed, operations = contents(whole.root), 0, 0
     while True:
         plan = walk(tmp_path / str(operations), episodes=10)
@@ -106,7 +106,7 @@ def test_a_run_killed_at_any_point_goes_on_with_nothing_twice_or_lost(tmp_path, 
         child.start()
         child.join()
         assert child.exitcode in (0, -signal.SIGKILL)
-        assert run_plans([plan], 2, 30.0) == {}
+        assert run_plans([plan], 2) == {}
         assert contents(plan.root) == expected
         if child.exitcode == 0:
             break
@@ -120,11 +120,11 @@ def test_the_processes_of_a_killed_run_end_and_the_next_run_goes_on(tmp_path):
     child = multiprocessing.get_context("fork").Process(target=collect, kwargs={**tasks, "out": str(tmp_path / "killed")})
     child.start()
     work = tmp_path / "killed" / ".collect"
-    while not list(work.glob("*/expert-*")):
+    while not list(work.glob("*/expert-*.json")):
         time.sleep(0.01)
     os.kill(child.pid, signal.SIGKILL)
     child.join()
-    kept = {path: path.stat().st_mtime_ns for path in work.glob("*/expert-*")}
+    kept = {path: path.stat().st_mtime_ns for path in work.glob("*/expert-*.json")}
     assert kept
     collect(**tasks, out=str(tmp_path / "killed"))
     assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
@@ -132,9 +132,9 @@ def test_the_processes_of_a_killed_run_end_and_the_next_run_goes_on(tmp_path):
 
 def test_a_data_set_that_is_there_is_left_as_it_is(root):
     plan = walk(root)
-    run_plans([plan], 1, 30.0)
+    run_plans([plan], 1)
     written = {path: path.stat().st_mtime_ns for path in root.rglob("*.arrow")}
-    assert run_plans([walk(root)], 1, 30.0) == {}
+    assert run_plans([walk(root)], 1) == {}
     assert {path: path.stat().st_mtime_ns for path in root.rglob("*.arrow")} == written
 
 

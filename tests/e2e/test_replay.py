@@ -7,6 +7,7 @@ it observes outside of it.
 import numpy as np
 import pytest
 
+from datamodules.atari import AtariDataModule
 from datamodules.babyai import BabyAIDataModule
 from datamodules.box2d import Box2DDataModule
 from datamodules.classic_control import ClassicControlDataModule
@@ -30,7 +31,9 @@ FAMILIES = {
     "mujoco": lambda: MujocoDataModule("Reacher-v5", reference_episodes=40),
     "dm_control": lambda: DmControlDataModule("dm_control/cartpole-balance-v0", reference_episodes=6),
     "babyai": lambda: BabyAIDataModule("BabyAI-GoToObj-v0", reference_episodes=40),
+    "atari": lambda: AtariDataModule("Assault", max_episode_steps=120, reference_episodes=12),
 }
+EPISODES = {"dm_control": 3, "atari": 6}  # where they are long or slow; of the others twelve
 
 
 class Expert:
@@ -85,7 +88,7 @@ def test_the_expert_scores_one_and_the_random_policy_zero(family, tmp_path):
     measured = {name: np.concatenate([job() for job in jobs]) for name, jobs in module.measurements().items()}
     references = {name: Reference(float(returns.mean()), len(returns)) for name, returns in measured.items()}
     task = ControlTask(family, module.domain, module.make_env, module.tokenizer, None, 1, **references)
-    episodes = 3 if family == "dm_control" else 12  # whose episodes are ten times as long
+    episodes = EPISODES.get(family, 12)
     environments = Environments([task], lanes=6, workers=2)
     try:
         for actor, name, expected in ((Expert(module), "expert", 1.0), (Random(module), "random", 0.0)):

@@ -37,3 +37,7 @@ def test_a_batch_of_32_plays_the_episodes_of_one_at_a_time(tiny_model, text, tem
         assert [episode.seed for episode in many.episodes] == list(range(100, 112))
         assert many.episodes == one.episodes
     assert len({tuple(score.returns) for score in together}) == 3
+
+
+def test_a_rank_without_a_task_has_nothing_to_play(tiny_model):
+    assert evaluated(tiny_model, [], 4, ActingSettings()) == []
