@@ -6,13 +6,14 @@ from pathlib import Path
 
 import transformers
 
-from benchmarks import acting, collecting, data, harness, memory, training
+from benchmarks import acting, collecting, data, harness, memory, reading, training
 from gato_lightning.allocator import keep_freed_memory
 
 PARTS = {
     "training": training.run,
     "acting": acting.run,
     "data": data.run,
+    "reading": reading.run,
     "memory": memory.run,
     "collecting": collecting.run,
 }

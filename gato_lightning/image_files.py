@@ -81,7 +81,8 @@ class ImageSettings:
                     # left for the resampling. The image may yet be turned, so that either side may become the width.
                     needed = 2 * max(self.width, self.height) / min(width, height)
                     image.draft(None, (int(width * needed) + 1, int(height * needed) + 1))
-                return np.asarray(self._resize(self._as_rgb(ImageOps.exif_transpose(image))))
+                ImageOps.exif_transpose(image, in_place=True)
+                return np.asarray(self._resize(self._as_rgb(image)))
         except UserError:
             raise
         except FileNotFoundError as error:
@@ -95,7 +96,7 @@ class ImageSettings:
         if image.mode.startswith("I"):  # 16 bits a pixel, read into 16 or 32
             image = Image.fromarray(np.rint(np.asarray(image).clip(0, 65535) / 257).astype(np.uint8))
         if not image.has_transparency_data:
-            return image.convert("RGB")
+            return image if image.mode == "RGB" else image.convert("RGB")  # which would copy it
         back = Image.new("RGBA", image.size, (*colour("images.background", self.background), 255))
         return Image.alpha_composite(back, image.convert("RGBA")).convert("RGB")
 
