@@ -55,8 +55,8 @@ class Work:
         try:
             return self.task.tokenise(made)
         except UserError as error:
-            place = f"seed {self.job.seeds[index]}" if isinstance(self.job, EpisodeJob) else f"episode {index} of its job"
-            raise UserError(f"{self}, {place}: {error}") from error
+            seed = f", seed {self.job.seeds[index]}" if isinstance(self.job, EpisodeJob) else ""
+            raise UserError(f"{self} episode {index} of its job{seed}: {error}") from error
 
 
 def prepare(tasks: Sequence[TaskDataModule], workers: int) -> None:

@@ -116,7 +116,7 @@ def test_a_value_without_a_token_ends_the_run_with_task_seed_timestep_and_key(tm
         def _observation(self):
             return np.array([self.place, np.nan if self.seed == 2 and self.steps == 3 else self.steps], np.float32)
 
-    with pytest.raises(UserError, match=r"task walk, train, seed 2: observation, timestep 3: "):
+    with pytest.raises(UserError, match=r"task walk, train episode 2 of its job, seed 2: observation, timestep 3: "):
         prepared(tmp_path, own(Blind))
 
 
