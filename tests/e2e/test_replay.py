@@ -31,7 +31,7 @@ FAMILIES = {
     "mujoco": lambda: MujocoDataModule("Reacher-v5", reference_episodes=40),
     "dm_control": lambda: DmControlDataModule("dm_control/cartpole-balance-v0", reference_episodes=6),
     "babyai": lambda: BabyAIDataModule("BabyAI-GoToObj-v0", reference_episodes=40),
-    "atari": lambda: AtariDataModule("Assault", max_episode_steps=120, reference_episodes=12),
+    "atari": lambda: AtariDataModule("Assault", max_episode_steps=80, reference_episodes=12),
 }
 EPISODES = {"dm_control": 3, "atari": 6}  # where they are long or slow; of the others twelve
 
