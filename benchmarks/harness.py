@@ -109,7 +109,7 @@ def machine() -> dict[str, str]:
         "cpu": f"{cpu or platform.processor()}, {torch.get_num_threads()} of {_cores()} cores",
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
         "python": platform.python_version(),
-        **{name: version(name) for name in ("torch", "numpy", "transformers")},
+        **{name: version(name) for name in ("torch", "torchvision", "numpy", "pillow", "datasets", "transformers")},
         "commit": commit.stdout.strip(),
     }
 

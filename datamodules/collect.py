@@ -11,8 +11,8 @@ import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from datamodules.base import Job, Measurement, Split, TaskDataModule
-from datamodules.control import EpisodeJob
 from datamodules.crew import Crew
+from datamodules.environment_task import EpisodeJob
 from datamodules.faults import Fault, check_faults
 from gato_lightning.episode import Episode
 from gato_lightning.errors import UserError

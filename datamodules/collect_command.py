@@ -23,6 +23,7 @@ from datamodules.policy import PolicyDataModule
 from datamodules.suites import Task
 from gato_lightning.errors import UserError
 
+_RETURNS = ("episodes", "expert", "random", "success", "left out", "failed")  # columns of what was collected
 _WAIT_FOR_LOCK = 10.0  # seconds; the processes of a run that was just killed need a moment to end
 
 
@@ -122,22 +123,25 @@ def run(plans: Sequence[Plan], workers: int) -> dict[str, str]:
 
 def task_list(root: Path) -> str:
     """All tasks as a table in Markdown, with what was collected of them under `root`."""
-    lines = ["| task | suite | domain | episodes | expert | random | success |", "|---|---|---|---|---|---|---|"]
+    columns = ["task", "suite", "domain", *_RETURNS]
+    lines = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
     for task in suites.TASKS.values():
         known = _metadata(root / task.name / DATASET)
-        cells = [task.name, task.suite, task.domain, *(_row(known) if known else [""] * 4)]
+        cells = [task.name, task.suite, task.domain, *(_row(known) if known else [""] * len(_RETURNS))]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, f"\n{len(suites.TASKS)} tasks"])
 
 
 def _row(known: dict[str, Any]) -> list[str]:
-    """Episodes, expert and random return, and success rate from the metadata of a data set."""
+    """The `_RETURNS` from the metadata of a data set."""
     success = known["success_rate"]
     return [
         str(known["total_episodes"]),
         f"{known['ref_max_score']:.2f}",
         f"{known['ref_min_score']:.2f}",
         "" if success is None else f"{success:.0%}",
+        str(known["left_out"]),
+        str(len(known["failures"])),
     ]
 
 
@@ -186,7 +190,7 @@ def _is_there(plan: Plan) -> bool:
 
 def _report(plans: Sequence[Plan], failed: dict[str, str]) -> None:
     """Prints what there is of each task now, and whatever is missing."""
-    table = Table(Column("task", overflow="fold"), "episodes", "expert", "random", "success", "left out", "failed")
+    table = Table(Column("task", overflow="fold"), *_RETURNS)
     short = []
     for plan in plans:
         if plan.task.name in failed:
@@ -194,7 +198,7 @@ def _report(plans: Sequence[Plan], failed: dict[str, str]) -> None:
         known = _metadata(plan.folder)
         assert known is not None
         failures = known["failures"]
-        table.add_row(plan.task.name, *_row(known), str(known["left_out"]), str(len(failures)))
+        table.add_row(plan.task.name, *_row(known))
         if known["total_episodes"] < plan.episodes:
             first = f", the first: seed {failures[0]['seed']}, {failures[0]['failure']}" if failures else ""
             counts = f"{known['left_out']} below min_score, {len(failures)} failed{first}"

@@ -1,9 +1,7 @@
 """The base of tasks with an environment and an expert: demonstrations, references and rollouts come with it."""
 
-import contextlib
 import importlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import gymnasium
@@ -11,68 +9,18 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec
 
-from datamodules.base import Job, Measurement, Split, TaskDataModule
-from datamodules.faults import Fault
-from datamodules.trajectory import Trajectory, random_return
-from gato_lightning.environment_worker import said
+from datamodules.base import Job, Measurement, Split
+from datamodules.environment_task import EnvironmentTask
+from datamodules.trajectory import Trajectory
 from gato_lightning.episode import Episode, stack
-from gato_lightning.errors import ExpertFailure, UserError
 from gato_lightning.store import TokenEpisode
 from gato_lightning.tasks import DEMONSTRATION_SEED, REFERENCE_SEED, VALIDATION_SEED, ControlTask, Reference
 
 # (observation, action really executed before it or None) -> action
 Expert = Callable[[Any, Any], Any]
 
-EPISODES_PER_JOB = 25  # about a second of work: enough jobs to keep all processes busy to the end
 
-
-@dataclass(frozen=True)
-class EpisodeJob:
-    """A job, or a measurement, that plays an episode for each of some seeds.
-
-    Args:
-        play: gives what is made of a seed's episode.
-        seeds: of the episodes.
-        limit: seconds that one may take.
-        renew: called behind an episode that went wrong, as its environment may be broken.
-    """
-
-    play: Callable[[int], Any]
-    seeds: range
-    limit: float
-    renew: Callable[[], None]
-
-    def __call__(self) -> list[Any]:
-        """Plays those that the expert does not give up, without limit; what goes wrong otherwise, is raised."""
-        made = []
-        for seed in self.seeds:
-            with contextlib.suppress(ExpertFailure):
-                made.append(self.play(seed))
-        return made
-
-    def guarded(self, begin: Callable[[int], None], faults: Mapping[int, str]) -> Iterator[Any]:
-        """Plays them as a job of a crew, see `crew.py`; an episode that goes wrong gives a fault.
-
-        Raises:
-            UserError: a mistake of the user's, which all episodes would share.
-        """
-        for seed in self.seeds:
-            why = faults.get(seed)
-            if why is None:
-                begin(seed)
-                try:
-                    made = self.play(seed)
-                except UserError:
-                    raise
-                except ExpertFailure as error:
-                    why = str(error)
-                except Exception as error:  # an environment's, of any type
-                    self.renew()
-                    why = said(error)
-            yield made if why is None else Fault(f"seed {seed}: {why}")
-
-
-class ControlDataModule(TaskDataModule):
+class ControlDataModule(EnvironmentTask):
     """Demonstrations of an expert in an environment.
 
     With `noise`, what is executed differs at times from what the expert wants, and what is recorded is what it wants: so the
@@ -108,16 +56,9 @@ class ControlDataModule(TaskDataModule):
         seed: int = 0,
         time_limit: float = 300.0,
     ) -> None:
-        super().__init__(timesteps=timesteps, seed=seed)
-        if time_limit <= 0:
-            raise UserError(f"time_limit: {time_limit:g}, expected a number of seconds above 0")
+        super().__init__(timesteps=timesteps, seed=seed, time_limit=time_limit)
         self.episodes, self.val_episodes, self.reference_episodes = episodes, val_episodes, reference_episodes
-        self.noise, self.min_score, self.time_limit = noise, min_score, time_limit
-        self._env: gymnasium.Env | None = None
-
-    def make_env(self, render_mode: str | None = None) -> gymnasium.Env:
-        """Makes the environment. `reset(seed=s)` must fix the episode, given the actions."""
-        raise NotImplementedError
+        self.noise, self.min_score = noise, min_score
 
     def make_expert(self, env: gymnasium.Env) -> Expert:
         """Makes the expert of the episode that has just been reset."""
@@ -164,11 +105,11 @@ class ControlDataModule(TaskDataModule):
 
     def jobs(self, split: Split) -> list[Job]:
         first, count = (DEMONSTRATION_SEED, self.episodes) if split == "train" else (VALIDATION_SEED, self.val_episodes)
-        return self._played(self._demonstration, first + self.seed, count)
+        return self.episode_jobs(self._demonstration, first + self.seed, count)
 
     def measurements(self) -> dict[str, list[Measurement]]:
-        policies = {"expert": self._expert_return, "random": self._random_return}
-        return {name: self._played(play, REFERENCE_SEED, self.reference_episodes) for name, play in policies.items()}
+        policies = {"expert": self._expert_return, "random": self.random_return}
+        return {name: self.episode_jobs(play, REFERENCE_SEED, self.reference_episodes) for name, play in policies.items()}
 
     def num_examples(self, episodes: Sequence[TokenEpisode]) -> int:
         return len(episodes)
@@ -193,20 +134,6 @@ class ControlDataModule(TaskDataModule):
             random=Reference(**references["random"]),
         )
 
-    @property
-    def env(self) -> gymnasium.Env:
-        """One environment a process, kept: making some costs more than an episode."""
-        if self._env is None:
-            self._env = self.make_env()
-        return self._env
-
-    def drop_env(self) -> None:
-        """Gives the environment up, which may be in any state; the next use makes another."""
-        if self._env is not None:
-            with contextlib.suppress(Exception):
-                self._env.close()
-        self._env = None
-
     def play(self, seed: int, rng: np.random.Generator | None = None) -> Trajectory:
         """One episode of the expert, with noise if there is a generator for it.
 
@@ -226,17 +153,11 @@ class ControlDataModule(TaskDataModule):
             rewards.append(reward)
         return Trajectory(observations, actions, rewards, bool(terminated), info)
 
-    def _played(self, play: Callable[[int], Any], first: int, count: int) -> list[Any]:
-        return [EpisodeJob(play, block, self.time_limit, self.drop_env) for block in blocks(first, count)]
-
     def _demonstration(self, seed: int) -> Episode:
         return self._demonstrate(seed, np.random.default_rng(seed))
 
     def _expert_return(self, seed: int) -> float:
         return float(self._demonstrate(seed, None).rewards.sum())
-
-    def _random_return(self, seed: int) -> float:
-        return random_return(self.env, self.action_space, seed)
 
     def _demonstrate(self, seed: int, rng: np.random.Generator | None) -> Episode:
         """One episode to train on."""
@@ -253,10 +174,3 @@ def make_env(class_path: str, init_args: dict[str, Any], render_mode: str | None
     """Makes the environment of a `ControlDataModule`, as `env_spec` asks for."""
     module, _, name = class_path.rpartition(".")
     return getattr(importlib.import_module(module), name)(**init_args).make_env(render_mode)
-
-
-def blocks(first: int, count: int) -> list[range]:
-    """The numbers `first` and following, in pieces for a job each."""
-    return [
-        range(begin, min(begin + EPISODES_PER_JOB, first + count)) for begin in range(first, first + count, EPISODES_PER_JOB)
-    ]

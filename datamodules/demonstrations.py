@@ -23,10 +23,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from datamodules.control import ControlDataModule, blocks
+from datamodules.control import ControlDataModule
+from datamodules.environment_task import blocks
 from datamodules.minari_files import episode_metadata, plain, versions, write_episode, write_metadata
 from datamodules.suites import Task
-from datamodules.trajectory import random_return
 from gato_lightning.environment_worker import said
 from gato_lightning.errors import ExpertFailure, UserError
 from gato_lightning.tasks import DEMONSTRATION_SEED, REFERENCE_SEED
@@ -137,7 +137,7 @@ class Block:
         try:
             module = _opened(self.plan.task)
             if self.policy == "random":
-                return {"return": random_return(module.env, module.action_space, seed)}
+                return {"return": module.random_return(seed)}
             played = module.play(seed)
         except ExpertFailure as error:
             return {"failure": str(error)}

@@ -14,17 +14,16 @@ from gymnasium import Space, spaces
 from minari.dataset.minari_storage import METADATA_FILE_NAME, MinariStorage
 from minari.storage import get_dataset_path
 
-from datamodules.base import Job, Measurement, Split, TaskDataModule
-from datamodules.control import blocks
+from datamodules.base import Job, Measurement, Split
+from datamodules.environment_task import EnvironmentTask, blocks
 from datamodules.minari_files import plain
-from datamodules.trajectory import random_return
 from gato_lightning.episode import Episode, is_text
 from gato_lightning.errors import UserError, unknown
 from gato_lightning.store import TokenEpisode
 from gato_lightning.tasks import REFERENCE_SEED, ControlTask, Reference
 
 
-class MinariDataModule(TaskDataModule):
+class MinariDataModule(EnvironmentTask):
     """Recorded episodes of a Minari data set.
 
     Expert and random return are the data set's `ref_max_score` and `ref_min_score`. Without them, they are the mean return of
@@ -39,6 +38,7 @@ class MinariDataModule(TaskDataModule):
         reference_episodes: of random play, where the data set has no `ref_min_score`.
         timesteps: most timesteps of a window, in training and acting; None: as many as fit.
         seed: of nothing here; every task has one.
+        time_limit: seconds that an episode of random play may take.
 
     Raises:
         UserError: there is no such data set, it cannot be read, or its spaces are not those of its environment.
@@ -54,8 +54,9 @@ class MinariDataModule(TaskDataModule):
         reference_episodes: int = 200,
         timesteps: int | None = 1,
         seed: int = 0,
+        time_limit: float = 300.0,
     ) -> None:
-        super().__init__(timesteps=timesteps, seed=seed)
+        super().__init__(timesteps=timesteps, seed=seed, time_limit=time_limit)
         self.dataset_id, self.val_episodes, self.min_score = dataset_id, val_episodes, min_score
         self.reference_episodes = reference_episodes
         self.data = open_dataset(dataset_id, download)
@@ -106,7 +107,7 @@ class MinariDataModule(TaskDataModule):
         if "ref_max_score" not in self.meta:
             jobs["expert"] = [partial(self._returns, block) for block in blocks(0, self.data.total_episodes)]
         if "ref_min_score" not in self.meta and self.playable:
-            jobs["random"] = [partial(self._random_returns, block) for block in blocks(REFERENCE_SEED, self.reference_episodes)]
+            jobs["random"] = self.episode_jobs(self.random_return, REFERENCE_SEED, self.reference_episodes)
         return jobs
 
     def keep(self, episode: TokenEpisode, references: dict[str, dict[str, float]]) -> bool:
@@ -139,10 +140,6 @@ class MinariDataModule(TaskDataModule):
 
     def _returns(self, episodes: range) -> list[float]:
         return [float(np.sum(episode.rewards)) for episode in self.data.iterate_episodes(episodes)]
-
-    def _random_returns(self, seeds: range) -> list[float]:
-        with contextlib.closing(self.make_env()) as env:
-            return [random_return(env, self.action_space, seed) for seed in seeds]
 
     def _read(self, indices: np.ndarray) -> Iterator[Episode]:
         for episode in self.data.iterate_episodes(indices):

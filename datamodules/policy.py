@@ -1,5 +1,6 @@
 """Any Gymnasium environment with any policy for it, by their names."""
 
+import hashlib
 import importlib
 import importlib.util
 import json
@@ -9,6 +10,7 @@ from collections.abc import Callable, Collection
 from functools import cached_property
 from typing import Any, ClassVar
 
+import cloudpickle
 import gymnasium
 import torch
 
@@ -39,7 +41,7 @@ class PolicyDataModule(GymDataModule):
             _imported(package, f"environment '{env_id}'")
         super().__init__(env_id=env_id.rpartition(":")[2], **kwargs)
         self.policy = find_policy(policy) if isinstance(policy, str) else policy
-        self._name = policy if isinstance(policy, str) else policy.__qualname__
+        self._name = policy if isinstance(policy, str) else getattr(policy, "__qualname__", type(policy).__qualname__)
 
     @property
     def expert_name(self) -> str:
@@ -47,6 +49,12 @@ class PolicyDataModule(GymDataModule):
 
     def env_ids(self) -> Collection[str]:
         return gymnasium.registry
+
+    def settings(self) -> dict[str, Any]:
+        """The arguments; a policy without a name to import it by is known by all that it consists of."""
+        named = self.hparams["policy"]
+        told = named if isinstance(named, str) else hashlib.sha256(cloudpickle.dumps(named)).hexdigest()
+        return {**super().settings(), "policy": told}
 
     def make_expert(self, env: gymnasium.Env) -> Expert:
         act = self.policy(env) if isinstance(self.policy, type) else self.policy

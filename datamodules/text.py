@@ -137,19 +137,18 @@ def cut(text: str, tokenizer: TextTokenizer, most: int) -> Iterator[str]:
     # A character is at most 4 tokens (one per byte) and a text has a leading one, so that such a run fits in any case.
     longest = max(1, (most - 1) // 4)
     words = re.findall(rf"\S{{1,{longest}}}\s*", text)
-    start = 0
+    start, size = 0, most // 2
     while start < len(words):
-        # An estimate from below: words are counted one by one, which the tokenizer remembers, so that a long text is
-        # not encoded again and again.
-        stop, tokens = start, 0
-        while stop < len(words) and (stop == start or tokens < most):
-            word = words[stop].rstrip()
-            tokens += len(tokenizer.encode(word)) + words[stop].count("\n", len(word))
-            stop += 1
-        while stop > start + 1 and len(tokenizer.encode("".join(words[start:stop]).rstrip())) > most:
-            stop -= 1
-        yield "".join(words[start:stop]).rstrip()
-        start = stop
+        # Of one word or more, and hardly ever of more words than tokens. Each guess goes by the tokens of the one before, which
+        # takes fewer of them than halving the rest.
+        low, high = 1, min(most, len(words) - start)
+        while low < high:
+            size = min(max(size, low + 1), high)
+            found = len(tokenizer.encode("".join(words[start : start + size]).rstrip()))
+            low, high = (size, high) if found <= most else (low, size - 1)
+            size = size * most // found
+        yield "".join(words[start : start + low]).rstrip()
+        start, size = start + low, low
 
 
 def _text_ids(store: EpisodeStore) -> np.ndarray:

@@ -53,7 +53,7 @@ class Walk(gymnasium.Env):
         return np.array([99.0 if out else self.place, self.steps], np.float32)
 
 
-gymnasium.register("own/Walk-v0", entry_point=Walk)
+gymnasium.register("own/Walk-v0", entry_point=f"{__name__}:{Walk.__name__}")
 
 
 def to_the_right(observation: np.ndarray) -> int:

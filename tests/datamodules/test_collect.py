@@ -55,7 +55,7 @@ def own(env_class, expert=lambda observation, executed: 1):
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Several jobs of few episodes."""
-    monkeypatch.setattr("datamodules.control.EPISODES_PER_JOB", 5)
+    monkeypatch.setattr("datamodules.environment_task.EPISODES_PER_JOB", 5)
 
 
 def test_a_demonstration_that_goes_wrong_costs_itself_alone(tmp_path, caplog, small_blocks):
@@ -154,6 +154,23 @@ def test_a_process_that_dies_outside_of_an_episode_ends_the_run_with_one_line(tm
 
     with pytest.raises(UserError, match=r"task walk, train: the process died \(SIGKILL\)"):
         prepared(tmp_path, Reader(), workers=1)
+
+
+def steady(action):
+    """A policy that only Python knows, with a value of its own inside."""
+    return lambda observation: action
+
+
+def test_a_policy_may_be_any_callable_and_another_one_makes_another_store(tmp_path):
+    def prepared_with(policy):
+        lengths = {"episodes": 2, "val_episodes": 1, "reference_episodes": 1}
+        module = PolicyDataModule("tests.datamodules.own_envs:own/Walk-v0", policy, min_score=None, **lengths)
+        return prepared(tmp_path, module)
+
+    right = prepared_with(steady(1))
+    assert EpisodeStore(right.folder("train")).meta["references"]["expert"]["mean"] == LENGTH
+    assert prepared_with(steady(1)).folder("train") == right.folder("train")
+    assert prepared_with(steady(0)).folder("train") != right.folder("train")
 
 
 def test_how_long_an_episode_may_take_makes_no_other_store(tmp_path):

@@ -57,7 +57,7 @@ def complaint(capsys, *args) -> str:
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Several blocks of few episodes."""
-    monkeypatch.setattr("datamodules.control.EPISODES_PER_JOB", 4)
+    monkeypatch.setattr("datamodules.environment_task.EPISODES_PER_JOB", 4)
 
 
 def test_data_sets_are_the_same_bytes_for_any_number_of_workers(tmp_path, small_blocks):
@@ -202,6 +202,7 @@ def test_the_list_names_every_task_with_what_was_collected(root, capsys):
     taxi = rows[1 + names.index("taxi")]
     known = metadata(root, "taxi")
     assert taxi[3:6] == [str(known["total_episodes"]), f"{known['ref_max_score']:.2f}", f"{known['ref_min_score']:.2f}"]
+    assert taxi[7:] == [str(known["left_out"]), f"{len(known['failures'])} |"]
 
 
 def test_a_policy_with_a_memory_is_made_anew_for_each_episode(root):

@@ -1,5 +1,7 @@
 """Minari data sets: what is written is what Minari reads, and any of them is a task with its environment."""
 
+from functools import partial
+
 import gymnasium
 import minari
 import numpy as np
@@ -14,7 +16,8 @@ from datamodules.minari_files import episode_metadata, plain, write_episode, wri
 from datamodules.mixture import MixtureDataModule, TaskSpec
 from datamodules.trajectory import Trajectory, check
 from gato_lightning.errors import UserError
-from gato_lightning.tasks import Reference
+from gato_lightning.tasks import REFERENCE_SEED, Reference
+from tests.datamodules.own_envs import HANGS, RAISES, Walk
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +46,7 @@ def trajectory(observation_space, action_space, steps=4) -> Trajectory:
     return Trajectory(observations, [action_space.sample() for _ in range(steps)], [0.1 * t for t in range(steps)], True, {})
 
 
-def recorded(root, name, trajectories, observation_space, action_space, env_id="CartPole-v1", **metadata):
+def recorded(root, name, trajectories, observation_space, action_space, env_spec="CartPole-v1", **metadata):
     """A data set written by this project."""
     data = root / name / "data"
     data.mkdir(parents=True)
@@ -51,8 +54,9 @@ def recorded(root, name, trajectories, observation_space, action_space, env_id="
         (data / str(index)).mkdir()
         write_episode(data / str(index) / "part-0.arrow", observation_space, action_space, one)
         (data / str(index) / "metadata.json").write_text(episode_metadata(index, total_steps=len(one)))
+    spec = gymnasium.spec(env_spec) if isinstance(env_spec, str) else env_spec
     counts = {"total_episodes": len(trajectories), "total_steps": sum(map(len, trajectories))}
-    write_metadata(data, observation_space, action_space, gymnasium.spec(env_id), {"dataset_id": name, **counts, **metadata})
+    write_metadata(data, observation_space, action_space, spec, {"dataset_id": name, **counts, **metadata})
     return name
 
 
@@ -144,6 +148,16 @@ def test_references_are_measured_where_the_metadata_lack_them(root, tmp_path):
     assert task.expert == Reference(500.0, 4)
     assert task.random.episodes == 3
     assert task.random.mean < 100
+
+
+def test_random_play_that_hangs_is_left_out_of_the_reference(root, tmp_path, caplog):
+    walk = partial(gymnasium.make, "own/Walk-v0", faulty=True, first=REFERENCE_SEED)
+    played = [trajectory(Walk.observation_space, Walk.action_space) for _ in range(4)]
+    name = recorded(root, "walk-v0", played, Walk.observation_space, Walk.action_space, walk().spec)
+    module = prepared(tmp_path, MinariDataModule(name, reference_episodes=HANGS + 1, time_limit=1.0))
+    assert module.control().random.episodes == HANGS + 1 - 2
+    assert f"seed {REFERENCE_SEED + HANGS}: no end within 1 s" in caplog.text
+    assert f"seed {REFERENCE_SEED + RAISES}: ZeroDivisionError" in caplog.text
 
 
 def test_without_rollouts_the_episodes_are_enough(root, tmp_path):

@@ -8,6 +8,7 @@ import sys
 import sysconfig
 import tarfile
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import datasets
@@ -63,6 +64,14 @@ def test_pieces_fit_and_together_are_the_text(text: str, most: int):
     pieces = list(cut(text, TOKENIZER, most))
     assert all(0 < len(TOKENIZER.encode(piece)) <= most for piece in pieces)
     assert "".join("".join(pieces).split()) == "".join(text.split())
+
+
+def test_a_piece_ends_only_where_the_next_word_does_not_fit():
+    text = " ".join(" ".join(document.text for document in read([TOPICS])[0][:20]).split()[:1000])
+    pieces = list(cut(text, TOKENIZER, 62))
+    assert len(pieces) > 5
+    for piece, after in pairwise(pieces):
+        assert len(TOKENIZER.encode(f"{piece} {after.split()[0]}")) > 62
 
 
 def test_what_python_ships_is_read_without_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

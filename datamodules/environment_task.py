@@ -1,0 +1,112 @@
+"""The base of tasks with an environment, of which each process keeps one; an episode that goes wrong costs itself alone."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+
+from datamodules.base import TaskDataModule
+from datamodules.faults import Fault
+from datamodules.trajectory import random_return
+from gato_lightning.environment_worker import said
+from gato_lightning.errors import ExpertFailure, UserError
+
+EPISODES_PER_JOB = 25  # about a second of work: enough jobs to keep all processes busy to the end
+
+
+@dataclass(frozen=True)
+class EpisodeJob:
+    """A job, or a measurement, that plays an episode for each of some seeds.
+
+    Args:
+        play: gives what is made of a seed's episode.
+        seeds: of the episodes.
+        limit: seconds that one may take.
+        renew: called behind an episode that went wrong, as its environment may be broken.
+    """
+
+    play: Callable[[int], Any]
+    seeds: range
+    limit: float
+    renew: Callable[[], None]
+
+    def __call__(self) -> list[Any]:
+        """Plays those that the expert does not give up, without limit; what goes wrong otherwise, is raised."""
+        made = []
+        for seed in self.seeds:
+            with contextlib.suppress(ExpertFailure):
+                made.append(self.play(seed))
+        return made
+
+    def guarded(self, begin: Callable[[int], None], faults: Mapping[int, str]) -> Iterator[Any]:
+        """Plays them as a job of a crew, see `crew.py`; an episode that goes wrong gives a fault.
+
+        Raises:
+            UserError: a mistake of the user's, which all episodes would share.
+        """
+        for seed in self.seeds:
+            why = faults.get(seed)
+            if why is None:
+                begin(seed)
+                try:
+                    made = self.play(seed)
+                except UserError:
+                    raise
+                except ExpertFailure as error:
+                    why = str(error)
+                except Exception as error:  # an environment's, of any type
+                    self.renew()
+                    why = said(error)
+            yield made if why is None else Fault(f"seed {seed}: {why}")
+
+
+class EnvironmentTask(TaskDataModule):
+    """One task with an environment.
+
+    Args:
+        timesteps: most timesteps of a window, in training and acting; None: as many as fit.
+        seed: of everything random in making the episodes.
+        time_limit: seconds that an episode may take.
+    """
+
+    def __init__(self, timesteps: int | None = 1, seed: int = 0, time_limit: float = 300.0) -> None:
+        super().__init__(timesteps=timesteps, seed=seed)
+        if time_limit <= 0:
+            raise UserError(f"time_limit: {time_limit:g}, expected a number of seconds above 0")
+        self.time_limit = time_limit
+        self._env: gymnasium.Env | None = None
+
+    def make_env(self, render_mode: str | None = None) -> gymnasium.Env:
+        """Makes the environment. `reset(seed=s)` must fix the episode, given the actions."""
+        raise NotImplementedError
+
+    @property
+    def env(self) -> gymnasium.Env:
+        """One environment a process, kept: making some costs more than an episode."""
+        if self._env is None:
+            self._env = self.make_env()
+        return self._env
+
+    def drop_env(self) -> None:
+        """Gives the environment up, which may be in any state; the next use makes another."""
+        if self._env is not None:
+            with contextlib.suppress(Exception):
+                self._env.close()
+        self._env = None
+
+    def episode_jobs(self, play: Callable[[int], Any], first: int, count: int) -> list[EpisodeJob]:
+        """Jobs that play `count` episodes, of the seeds `first` and following."""
+        return [EpisodeJob(play, block, self.time_limit, self.drop_env) for block in blocks(first, count)]
+
+    def random_return(self, seed: int) -> float:
+        """The return of an episode of the random policy."""
+        return random_return(self.env, self.action_space, seed)
+
+
+def blocks(first: int, count: int) -> list[range]:
+    """The numbers `first` and following, in pieces for a job each."""
+    return [
+        range(begin, min(begin + EPISODES_PER_JOB, first + count)) for begin in range(first, first + count, EPISODES_PER_JOB)
+    ]
