@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +145,7 @@ class MixtureDataModule(LightningDataModule):
             UserError: a name that is no task, or one without an environment.
         """
         found = {name: spec.datamodule.control() for name, spec in self.tasks.items()}
-        control = {name: task for name, task in found.items() if task is not None}
+        control = {name: replace(task, prompt_length=self.prompts.length) for name, task in found.items() if task is not None}
         for name in names or []:
             if name not in control:
                 raise unknown("control task", name, control)

@@ -26,7 +26,7 @@ class ActingSettings:
 
     Args:
         prompt: the beginning (`start`) of a successful demonstration (Gato, section 2.4), its `end` (the goal), or `none`.
-        prompt_length: most slots of it, in whole timesteps, though at least one timestep; None: half the context.
+        prompt_length: most slots of it, in whole timesteps, though at least one timestep; None: as in training.
         temperature: of sampling; 0 takes the likeliest action token. Unstated in the paper.
     """
 
@@ -154,7 +154,7 @@ class Policy:
         episode = int(rng.choice(task.successful))
         first, end = (int(i) for i in store.first_timestep[episode : episode + 2])
         slot = np.asarray(store.first_slot[first : end + 1])
-        length = self._settings.prompt_length or context // 2
+        length = self._settings.prompt_length or task.prompt_length or context // 2
         if self._settings.prompt == "start":
             count = max(1, int(np.searchsorted(slot, slot[0] + length, side="right")) - 1)
             start, stop = first, first + count

@@ -47,6 +47,7 @@ class ControlTask:
         timesteps: most timesteps of the episode that the agent sees, the present one included; None: as many as fit.
         expert: the expert's return.
         random: the uniformly random policy's return.
+        prompt_length: most slots of a prompt in training; None: half the context.
     """
 
     name: str
@@ -57,6 +58,7 @@ class ControlTask:
     timesteps: int | None
     expert: Reference
     random: Reference
+    prompt_length: int | None = None
 
     @cached_property
     def successful(self) -> np.ndarray:

@@ -11,6 +11,7 @@ from datamodules.control import ControlDataModule
 from datamodules.mixture import MixtureDataModule, SequenceDataset, StepSampler, TaskSpec
 from datamodules.toy_text import ToyTextDataModule
 from gato_lightning.errors import UserError
+from gato_lightning.segments import PromptSettings
 
 
 def cartpole(**settings) -> ClassicControlDataModule:
@@ -50,6 +51,12 @@ def test_collection_is_the_same_for_any_number_of_workers(data, tmp_path):
     for name, spec in one.tasks.items():
         ours, theirs = spec.datamodule.folder("train"), data.tasks[name].datamodule.folder("train")
         np.testing.assert_array_equal(np.load(ours / "ids.npy"), np.load(theirs / "ids.npy"))
+
+
+def test_acting_is_told_how_long_the_prompts_of_training_are(data):
+    again = mixture(data.tasks["cartpole"].datamodule.folder("train").parent, prompts=PromptSettings(length=12))
+    again.setup("fit")
+    assert [task.prompt_length for task in again.control_tasks().values()] == [12, 12]
 
 
 def test_references_are_measured_apart_from_the_noise(data):

@@ -136,6 +136,17 @@ def test_prompts_are_whole_timesteps_of_a_demonstration(tiny_model, task, prompt
         assert end - step <= 3
 
 
+def test_prompts_are_as_long_as_in_training_unless_told_otherwise(tiny_model, task):
+    def slots(trained, wanted):
+        policy = Policy(tiny_model, 1, ActingSettings(prompt_length=wanted), 0)
+        policy.reset(0, dataclasses.replace(task, prompt_length=trained), seed=3)
+        [prompt] = policy._pending[0]
+        return len(prompt.ids)
+
+    assert slots(trained=10, wanted=None) == 10 == slots(trained=20, wanted=10)
+    assert slots(trained=20, wanted=None) == 20 == slots(trained=10, wanted=20)
+
+
 def test_prompts_come_from_successful_demonstrations(tiny_model, task):
     # The store's returns are 0, 1, 18 and 9; the first number of an observation is the episode's index / 10.
     task = dataclasses.replace(task, expert=Reference(18.0, 2), random=Reference(0.0, 2))
