@@ -18,6 +18,7 @@ from gato_lightning.environments import Environments
 from gato_lightning.episode_log import EpisodeLog
 from gato_lightning.errors import UserError, unknown
 from gato_lightning.figures import tasks_above_figure
+from gato_lightning.last_checkpoint import LastCheckpoint
 from gato_lightning.policy import ActingSettings
 from gato_lightning.report import control_report, score_table, summary_table, write_csv, write_json
 from gato_lightning.rollout import OnEpisode, evaluate_tasks, gather_scores
@@ -26,11 +27,13 @@ from gato_lightning.tasks import FINAL_SEED, ControlTask
 
 
 class GatoTrainer(Trainer):
-    """Lightning's Trainer; it reads checkpoints weights-only, whichever method asks, and can `rollout`."""
+    """Lightning's Trainer; it reads checkpoints weights-only, whichever method asks, leaves one of the last step, and can
+    `rollout`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.strategy.checkpoint_io = GatoCheckpointIO()
+        self.callbacks.append(LastCheckpoint())  # type: ignore[attr-defined]
 
     def rollout(
         self,

@@ -14,10 +14,12 @@ import torch
 from callbacks.rollout_evaluation import RolloutEvaluation
 from datamodules.classic_control import ClassicControlDataModule
 from datamodules.mixture import MixtureDataModule, TaskSpec
+from gato_lightning.checkpoint import load_checkpoint
 from gato_lightning.config import GatoConfig
 from gato_lightning.module import GatoModule
 from gato_lightning.optimizer import OptimizerConfig
 from gato_lightning.tasks import FINAL_SEED
+from gato_lightning.trainer import GatoTrainer
 
 ROOT = Path(__file__).parents[2]
 STEPS = 12
@@ -97,6 +99,22 @@ def test_resumed_run_equals_an_uninterrupted_one(tmp_path, cache, accumulate):
     np.testing.assert_array_equal(before.losses, whole.losses[: 5 * accumulate])
     np.testing.assert_array_equal(after.losses, whole.losses[4 * accumulate :])
     assert len(whole.losses) == STEPS * accumulate
+
+
+@pytest.mark.parametrize("every", [5, STEPS, 1000])
+def test_the_last_checkpoint_is_of_the_last_step(tmp_path, cache, every):
+    saving = lightning.pytorch.callbacks.ModelCheckpoint(tmp_path, every_n_train_steps=every, save_last=True)
+    settings = {"accelerator": "cpu", "logger": False, "enable_progress_bar": False, "default_root_dir": tmp_path}
+    trained, more = module(), Losses()
+    GatoTrainer(callbacks=[saving], max_steps=STEPS, **settings).fit(trained, data(cache))
+    last = load_checkpoint(tmp_path / "last.ckpt")
+    assert last["global_step"] == STEPS
+    for name, value in trained.state_dict().items():
+        torch.testing.assert_close(last["state_dict"][name], value, rtol=0, atol=0)
+    GatoTrainer(callbacks=[more], max_steps=STEPS + 2, enable_checkpointing=False, **settings).fit(
+        module(), data(cache), ckpt_path=tmp_path / "last.ckpt"
+    )
+    assert len(more.losses) == 2
 
 
 def test_evaluation_changes_nothing_in_training(tmp_path, cache):
