@@ -15,6 +15,8 @@ from jsonargparse import ArgumentParser
 from gato_lightning.errors import unknown
 
 _KEY = re.compile(r'(?:- )?Parser key "(?P<key>[^"]+)": ?(?P<rest>.*)')
+# A value on the command line, on its way to a dataclass.
+_NESTED = re.compile(r"NestedArg\(key='[^']*', val='?(.*?)'?\)")
 _OWNER = re.compile(r"(?:- )?Problem with given class_path '(?P<path>[^']+)':")
 
 
@@ -26,7 +28,7 @@ def explain(message: str, options: Iterable[str], task: str | None = None) -> st
         options: The names of all settings, such as `"trainer.max_steps"`.
         task: The task whose stanza is at fault, where it is one.
     """
-    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    lines = [_NESTED.sub(r"\1", line.strip()) for line in message.splitlines() if line.strip()]
     keys: list[str] = []
     owner, cause = "", ""
     for number, line in enumerate(lines):

@@ -58,3 +58,9 @@ def test_overlays_build_behind_the_main_config(built, overlay, monkeypatch):
     if "model" in overlay.parts:
         monkeypatch.setattr("gato_lightning.module.Gato", lambda config: torch.nn.Linear(1, 1))
     assert set(built(MAIN, overlay)["data"].tasks) >= CONTROL
+
+
+def test_a_wrong_value_inside_a_group_of_settings_is_told_as_it_was_written(capsys):
+    with pytest.raises(SystemExit):
+        run.main(["fit", "--config", str(MAIN), "--data.prompts.length", "x"])
+    assert capsys.readouterr().err == "error: data.prompts.length: expected int, null, got x\n"
