@@ -31,10 +31,12 @@ class KeyValueCache:
         config: the model's settings.
         lanes: B.
         device: where the cache lies.
-        dtype: of keys and values.
+        dtype: of the model's products. Keys and values have it, too, but on a CPU they are float32: its attention of one
+            query is several times as slow in bf16.
     """
 
     def __init__(self, config: GatoConfig, lanes: int, device: torch.device, dtype: torch.dtype) -> None:
+        dtype = torch.float32 if device.type == "cpu" else dtype
         # One slot more than a context: where the empty slots of a chunk are written, which no query sees.
         shape = (config.depth, lanes, config.heads, config.context_length + 1, config.head_size)
         self._keys = torch.zeros(shape, device=device, dtype=dtype)
@@ -43,14 +45,13 @@ class KeyValueCache:
         self._place: Any = ...
         self._seen = 0
 
-    def begin(self, length: np.ndarray, counts: np.ndarray, width: int, dtype: torch.dtype) -> tuple[Queries, Queries]:
+    def begin(self, length: np.ndarray, counts: np.ndarray, width: int) -> tuple[Queries, Queries]:
         """Says where the next chunk goes.
 
         Args:
             length: (B,) int64 slots of each lane so far.
             counts: (B,) int64 new slots of each lane.
             width: L, the largest count.
-            dtype: of the scores.
 
         Returns:
             All new slots, and each lane's last one (any one in a lane without new slots).
@@ -60,7 +61,7 @@ class KeyValueCache:
         device = self._keys.device
         position = torch.from_numpy((length[:1] if even else length)[:, None] + np.arange(width)).to(device)  # (B or 1, L)
         later = torch.arange(self._seen, device=device) > position[:, None, :, None]  # (B or 1, 1, L, M)
-        hidden = torch.zeros(later.shape, device=device, dtype=dtype).masked_fill_(later, -torch.inf)
+        hidden = torch.zeros(later.shape, device=device, dtype=self._keys.dtype).masked_fill_(later, -torch.inf)
         if even:  # one rectangle: slices, which cost less than indices, and nothing that a last slot does not see
             self._place = (slice(None), slice(None), slice(begin, self._seen))
             return Queries(..., hidden if width > 1 else None), Queries((slice(None), slice(width - 1, None)), None)
@@ -77,7 +78,7 @@ class KeyValueCache:
         self._keys[layer][self._place] = keys.to(self._keys.dtype)
         self._values[layer][self._place] = values.to(self._values.dtype)
         seen = slice(self._seen)
-        return self._keys[layer, :, :, seen].to(keys.dtype), self._values[layer, :, :, seen].to(values.dtype)
+        return self._keys[layer, :, :, seen], self._values[layer, :, :, seen]
 
     def take(self, lanes: Tensor) -> None:
         """Keeps the given lanes only, (N,) int64, in their order; a lane may be taken several times."""

@@ -11,7 +11,6 @@ from gato_lightning.batch import TokenBatch
 from gato_lightning.cache import KeyValueCache
 from gato_lightning.config import GatoConfig
 from gato_lightning.embedding import TokenEmbedding
-from gato_lightning.precision import compute_dtype
 from gato_lightning.transformer import Transformer, segment_mask
 
 
@@ -42,7 +41,7 @@ class Gato(nn.Module):
             counts: (B,) int64 new slots of each lane; of no meaning is the state of a lane without any.
         """
         x = self.embedding(batch)  # (B, L, D)
-        every, last = cache.begin(length, counts, x.shape[1], compute_dtype(x))
+        every, last = cache.begin(length, counts, x.shape[1])
         return self.transformer.extend(x, batch.position, cache, every, last)
 
     def logits(self, states: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from torch.utils.checkpoint import checkpoint
 from gato_lightning.block_attention import BlockAttention, QueryBlock, blocks, turn
 from gato_lightning.cache import KeyValueCache, Queries
 from gato_lightning.config import GatoConfig
+from gato_lightning.linear import Linear
 from gato_lightning.precision import compute_dtype
 
 
@@ -44,15 +45,15 @@ class Attention(nn.Module):
     def __init__(self, config: GatoConfig) -> None:
         super().__init__()
         self.heads, self.head_size = config.heads, config.head_size
-        self.qkv = nn.Linear(config.width, 3 * config.heads * config.head_size, bias=False)
-        self.out = nn.Linear(config.heads * config.head_size, config.width, bias=False)
+        self.qkv = Linear(config.width, 3 * config.heads * config.head_size)
+        self.out = Linear(config.heads * config.head_size, config.width)
 
     def forward(self, x: Tensor, mask: Tensor | list[QueryBlock], angles: tuple[Tensor, Tensor] | None) -> Tensor:
         qkv = self._project(x)
         if isinstance(mask, list):
             return self.out(BlockAttention.apply(qkv, *(angles or (None, None)), mask))  # (B, L, D)
         q, k, v = _heads(qkv, angles)
-        return self._attend(q, k, v, mask)
+        return self._join(F.scaled_dot_product_attention(q, k, v, attn_mask=mask))
 
     def extend(
         self, x: Tensor, angles: tuple[Tensor, Tensor] | None, cache: KeyValueCache, layer: int, queries: Queries
@@ -60,14 +61,16 @@ class Attention(nn.Module):
         """(B, N, D) of some of the new slots; the keys and values of all of them are added to the cache."""
         q, k, v = _heads(self._project(x), angles)
         k, v = cache.update(layer, k, v)  # (B, H, M, K)
-        return self._attend(q.transpose(1, 2)[queries.slots].transpose(1, 2), k, v, queries.hidden)
+        q = q.transpose(1, 2)[queries.slots].transpose(1, 2)
+        with torch.autocast(x.device.type, enabled=False):  # in the cache's dtype
+            attended = F.scaled_dot_product_attention(q.to(k.dtype), k, v, attn_mask=queries.hidden)
+        return self._join(attended.to(q.dtype))
 
     def _project(self, x: Tensor) -> Tensor:
         return self.qkv(x).view(*x.shape[:2], 3, self.heads, self.head_size)
 
-    def _attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-        attended = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-        return self.out(attended.transpose(1, 2).flatten(2))  # (B, L, D)
+    def _join(self, attended: Tensor) -> Tensor:
+        return self.out(attended.transpose(1, 2).flatten(2))  # (B, H, L, K) to (B, L, D)
 
 
 def _heads(qkv: Tensor, angles: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor, Tensor]:
@@ -82,8 +85,8 @@ class GEGLU(nn.Module):
 
     def __init__(self, config: GatoConfig) -> None:
         super().__init__()
-        self.up = nn.Linear(config.width, config.feedforward, bias=False)
-        self.down = nn.Linear(config.feedforward // 2, config.width, bias=False)
+        self.up = Linear(config.width, config.feedforward)
+        self.down = Linear(config.feedforward // 2, config.width)
 
     def forward(self, x: Tensor) -> Tensor:
         value, gate = self.up(x).chunk(2, dim=-1)  # each (B, L, F/2)

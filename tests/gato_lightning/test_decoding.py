@@ -1,5 +1,6 @@
 """The cache: states of lanes that grow evenly or not equal those of one pass over each lane."""
 
+import copy
 import dataclasses
 
 import numpy as np
@@ -33,6 +34,19 @@ def test_states_equal_those_of_one_pass_without_a_cache(tiny_config, positions, 
             if ids:
                 whole = collate([[Slots.of_tokens(grown[lane], Kind.ACTION_TEXT)]], len(grown[lane]), Vocabulary())
                 torch.testing.assert_close(states[lane], model(whole)[0, -1], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("weights", [torch.float32, torch.bfloat16], ids=["bf16-mixed", "bf16-true"])
+@torch.no_grad()
+def test_in_bf16_states_equal_those_of_one_pass_but_for_rounding(tiny_model, weights):
+    model = copy.deepcopy(tiny_model).to(weights)
+    whole = collate([[Slots.of_tokens([1, 2, 3, 4], Kind.ACTION_TEXT)]], 4, Vocabulary())
+    with torch.autocast("cpu", torch.bfloat16, enabled=weights == torch.float32):
+        lanes = Lanes(model, 1)
+        lanes.extend([[Slots.of_tokens([1, 2, 3], Kind.ACTION_TEXT)]])
+        state = lanes.append(torch.tensor([4]), Kind.ACTION_TEXT)[0].float()
+        expected = model(whole)[0, -1].float()
+    assert torch.linalg.vector_norm(state - expected) < 0.02 * torch.linalg.vector_norm(expected)  # bf16 has 8 bits
 
 
 @torch.no_grad()
