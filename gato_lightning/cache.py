@@ -1,6 +1,7 @@
 """Keys and values of slots already seen, so that acting computes each slot once.
 
-B lanes, H heads, L new slots, N of them whose states are asked for, M slots of the longest lane, K head size
+B lanes, G of them that grow, H heads, L new slots, N of them whose states are asked for, M slots of the longest growing lane,
+K head size
 """
 
 from typing import Any, NamedTuple
@@ -16,8 +17,8 @@ class Queries(NamedTuple):
     """Which of the new slots attend, and to what.
 
     Args:
-        slots: index that takes (B, N, ...) from (B, L, ...).
-        hidden: (B or 1, 1, N, M) what is added to the scores: 0, or -inf = does not attend; None: all attend to everything.
+        slots: index that takes (G, N, ...) from (G, L, ...).
+        hidden: (G or 1, 1, N, M) what is added to the scores: 0, or -inf = does not attend; None: all attend to everything.
     """
 
     slots: Any
@@ -42,47 +43,51 @@ class KeyValueCache:
         self._keys = torch.zeros(shape, device=device, dtype=dtype)
         self._values = torch.zeros(shape, device=device, dtype=dtype)
         self._spare = config.context_length
+        self._lanes: Any = ...
         self._place: Any = ...
-        self._seen = 0
+        self._seen = self._longest = 0  # slots of the longest growing lane, of the longest lane ever
 
-    def begin(self, length: np.ndarray, counts: np.ndarray, width: int) -> tuple[Queries, Queries]:
+    def begin(self, lanes: np.ndarray, length: np.ndarray, counts: np.ndarray, width: int) -> tuple[Queries, Queries]:
         """Says where the next chunk goes.
 
         Args:
-            length: (B,) int64 slots of each lane so far.
-            counts: (B,) int64 new slots of each lane.
+            lanes: (G,) int64 which lanes grow, in order.
+            length: (G,) int64 slots of each of them so far.
+            counts: (G,) int64 new slots of each of them, at least one.
             width: L, the largest count.
 
         Returns:
-            All new slots, and each lane's last one (any one in a lane without new slots).
+            All new slots, and each lane's last one.
         """
         begin, self._seen = int(length[0]), int((length + counts).max())
+        self._longest = max(self._longest, self._seen)
         even = bool((length == begin).all() and (counts == width).all())
         device = self._keys.device
-        position = torch.from_numpy((length[:1] if even else length)[:, None] + np.arange(width)).to(device)  # (B or 1, L)
-        later = torch.arange(self._seen, device=device) > position[:, None, :, None]  # (B or 1, 1, L, M)
+        lane = torch.from_numpy(lanes).to(device)
+        self._lanes = slice(None) if len(lanes) == self._keys.shape[1] else lane  # of all lanes nothing has to be copied
+        position = torch.from_numpy((length[:1] if even else length)[:, None] + np.arange(width)).to(device)  # (G or 1, L)
+        later = torch.arange(self._seen, device=device) > position[:, None, :, None]  # (G or 1, 1, L, M)
         hidden = torch.zeros(later.shape, device=device, dtype=self._keys.dtype).masked_fill_(later, -torch.inf)
         if even:  # one rectangle: slices, which cost less than indices, and nothing that a last slot does not see
-            self._place = (slice(None), slice(None), slice(begin, self._seen))
+            self._place = (self._lanes, slice(None), slice(begin, self._seen))
             return Queries(..., hidden if width > 1 else None), Queries((slice(None), slice(width - 1, None)), None)
-        count = torch.from_numpy(counts).to(device)[:, None]  # (B, 1)
-        lane = torch.arange(len(counts), device=device)[:, None]
+        count = torch.from_numpy(counts).to(device)[:, None]  # (G, 1)
         head = torch.arange(self._keys.shape[2], device=device)[:, None]
         filled = torch.arange(width, device=device) < count
-        self._place = (lane[:, None], head, torch.where(filled, position, self._spare)[:, None])  # (B, H, L) together
-        last = (lane, count - 1)
+        self._place = (lane[:, None, None], head, torch.where(filled, position, self._spare)[:, None])  # (G, H, L) together
+        last = (torch.arange(len(lanes), device=device)[:, None], count - 1)
         return Queries(..., hidden), Queries(last, hidden[:, 0][last][:, None])
 
     def update(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Adds a layer's new keys and values, each (B, H, L, K); returns all of them, each (B, H, M, K)."""
+        """Adds a layer's new keys and values, each (G, H, L, K); returns all of the growing lanes', each (G, H, M, K)."""
         self._keys[layer][self._place] = keys.to(self._keys.dtype)
         self._values[layer][self._place] = values.to(self._values.dtype)
         seen = slice(self._seen)
-        return self._keys[layer, :, :, seen], self._values[layer, :, :, seen]
+        return self._keys[layer][self._lanes, :, seen], self._values[layer][self._lanes, :, seen]
 
     def take(self, lanes: Tensor) -> None:
         """Keeps the given lanes only, (N,) int64, in their order; a lane may be taken several times."""
-        seen = slice(self._seen)
+        seen = slice(self._longest)
         keys, values = self._keys[:, lanes, :, seen], self._values[:, lanes, :, seen]
         if len(lanes) != self._keys.shape[1]:
             shape = (self._keys.shape[0], len(lanes), *self._keys.shape[2:])

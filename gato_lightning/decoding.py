@@ -1,6 +1,6 @@
 """Decoding with a key-value cache: the one engine under acting and writing.
 
-B lanes, L new slots, D width, V vocabulary
+B lanes, G of them that grow, L new slots, D width, V vocabulary
 """
 
 from collections.abc import Sequence
@@ -35,14 +35,15 @@ class Lanes:
         """Appends each lane's slots, in one pass.
 
         Args:
-            chunks: the new slots of each lane; a lane without any stays as it is.
+            chunks: the new slots of each lane, not of none; a lane without any stays as it is, and costs nothing.
 
         Returns:
             (B, D) state of each lane's last new slot, which predicts its next token; of no meaning where there is none.
         """
         counts = np.array([sum(len(part.ids) for part in chunk) for chunk in chunks])
-        batch = collate(chunks, int(counts.max()), self._model.config.vocabulary)
-        return self._extend(batch, counts)
+        growing = counts.nonzero()[0]
+        batch = collate([chunks[lane] for lane in growing], int(counts.max()), self._model.config.vocabulary)
+        return self._extend(batch, growing, counts[growing])
 
     def append(self, ids: Tensor, kinds: Tensor | int, growing: Tensor | None = None) -> Tensor:
         """Appends one token to each lane.
@@ -50,20 +51,20 @@ class Lanes:
         Args:
             ids: (B,) int64.
             kinds: (B,) what the tokens are, or one `Kind` for all.
-            growing: (B,) bool, True = the lane takes its token; the others stay as they are. None: all take theirs.
+            growing: (B,) bool, some of them True = the lane takes its token; the others stay as they are. None: all do.
 
         Returns:
             (B, D) states of these tokens; of no meaning in a lane that took none.
         """
-        growing = torch.ones(len(ids), dtype=torch.bool) if growing is None else growing.cpu()
-        column = torch.zeros(len(ids), 1, dtype=torch.int64)
+        lanes = torch.arange(len(ids)) if growing is None else growing.cpu().nonzero()[:, 0]
+        column = torch.zeros(len(lanes), 1, dtype=torch.int64)
         none = torch.empty(0, dtype=torch.int64)
         batch = TokenBatch(
-            ids=ids[:, None].cpu(),
-            kinds=column + (kinds[:, None] if isinstance(kinds, Tensor) else int(kinds)),
+            ids=ids.cpu()[lanes, None],
+            kinds=column + (kinds[lanes, None] if isinstance(kinds, Tensor) else int(kinds)),
             local=column,
             position=column,
-            segment=growing[:, None].long(),
+            segment=column + 1,
             task=column,
             targets=none,
             patch_slots=none,
@@ -74,20 +75,25 @@ class Lanes:
             num_prompted=0,
             num_segments=0,
         )
-        return self._extend(batch, growing.long().numpy())
+        return self._extend(batch, lanes.numpy(), np.ones(len(lanes), np.int64))
 
     def take(self, lanes: Tensor) -> None:
         """Goes on with the given lanes only, (N,) int64, in their order; a lane may be taken several times."""
         self._cache.take(lanes.to(self._device))
         self.length = self.length[lanes.cpu().numpy()]
 
-    def _extend(self, batch: TokenBatch, counts: np.ndarray) -> Tensor:
-        position = self.length[:, None] + np.arange(batch.ids.shape[1])
+    def _extend(self, batch: TokenBatch, lanes: np.ndarray, counts: np.ndarray) -> Tensor:
+        """Passes the model only the lanes that grow: (G, L) slots, of which `counts` (G,) are filled."""
+        position = self.length[lanes, None] + np.arange(batch.ids.shape[1])
         # Empty slots behind a long lane would lie outside the context, where there is no position.
         batch.position = torch.from_numpy(np.minimum(position, self._model.config.context_length - 1))
-        states = self._model.extend(batch.to(self._device), self._cache, self.length, counts)
-        self.length += counts
-        return states
+        states = self._model.extend(batch.to(self._device), self._cache, lanes, self.length[lanes], counts)  # (G, D)
+        self.length[lanes] += counts
+        if len(lanes) == len(self.length):
+            return states
+        everywhere = states.new_zeros(len(self.length), states.shape[1])
+        everywhere[torch.from_numpy(lanes).to(self._device)] = states
+        return everywhere
 
 
 def logits_among(model: Gato, states: Tensor, first: int, count: int) -> Tensor:

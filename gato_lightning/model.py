@@ -31,17 +31,20 @@ class Gato(nn.Module):
         """(B, L, D) states of packed sequences; the state of a slot predicts the slot after it."""
         return self.transformer(self.embedding(batch), batch.position, segment_mask(batch.segment))
 
-    def extend(self, batch: TokenBatch, cache: KeyValueCache, length: np.ndarray, counts: np.ndarray) -> Tensor:
-        """(B, D) states of each lane's last new slot, one lane a row, behind those in the cache.
+    def extend(
+        self, batch: TokenBatch, cache: KeyValueCache, lanes: np.ndarray, length: np.ndarray, counts: np.ndarray
+    ) -> Tensor:
+        """(G, D) states of each growing lane's last new slot, one lane a row, behind those in the cache.
 
         Args:
             batch: the new slots; `position` is the position in the lane.
             cache: what the lanes hold already; the new slots are added.
-            length: (B,) int64 slots of each lane so far.
-            counts: (B,) int64 new slots of each lane; of no meaning is the state of a lane without any.
+            lanes: (G,) int64 which lanes grow, in order.
+            length: (G,) int64 slots of each of them so far.
+            counts: (G,) int64 new slots of each of them, at least one.
         """
-        x = self.embedding(batch)  # (B, L, D)
-        every, last = cache.begin(length, counts, x.shape[1])
+        x = self.embedding(batch)  # (G, L, D)
+        every, last = cache.begin(lanes, length, counts, x.shape[1])
         return self.transformer.extend(x, batch.position, cache, every, last)
 
     def logits(self, states: Tensor) -> Tensor:

@@ -65,3 +65,15 @@ def test_appended_tokens_equal_a_chunk(tiny_model):
     assert one_by_one.length.tolist() == [5, 4]  # the second lane: | 1 2 5 6 |
     whole = collate([[Slots.of_tokens([1, 2, 5, 6], Kind.ACTION_TEXT)]], 4, Vocabulary())
     torch.testing.assert_close(both[1], tiny_model(whole)[0, -1], atol=1e-5, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_a_lane_taken_after_a_shorter_one_has_grown_is_whole(tiny_model):
+    lanes = Lanes(tiny_model, 2)
+    lanes.extend([[Slots.of_tokens([1, 2, 3, 4, 5], Kind.ACTION_TEXT)], [Slots.of_tokens([6], Kind.ACTION_TEXT)]])
+    lanes.append(torch.tensor([0, 7]), Kind.ACTION_TEXT, torch.tensor([False, True]))
+    lanes.take(torch.tensor([0, 0]))
+    states = lanes.append(torch.tensor([8, 9]), Kind.ACTION_TEXT)
+    for state, last in zip(states, (8, 9), strict=True):
+        whole = collate([[Slots.of_tokens([1, 2, 3, 4, 5, last], Kind.ACTION_TEXT)]], 6, Vocabulary())
+        torch.testing.assert_close(state, tiny_model(whole)[0, -1], atol=1e-5, rtol=1e-5)
