@@ -18,7 +18,7 @@ DEMONSTRATION_SEED = 0
 VALIDATION_SEED = 100_000_000
 REFERENCE_SEED = 200_000_000
 ROLLOUT_SEED = 300_000_000  # while training: what settings may be chosen by
-FINAL_SEED = 2_100_000_000  # what is reported
+FINAL_SEED = 2_000_000_000  # what is reported
 
 
 @dataclass(frozen=True)
