@@ -1,6 +1,6 @@
 """The decoder: pre-norm blocks with causal attention inside segments and GEGLU (Gato, section 2.2, appendix C.1).
 
-B sequences (lanes while acting), L slots, N of them whose states are asked for, D width, H heads, K head size,
+B sequences (while acting: lanes that grow), L slots, N of them whose states are asked for, D width, H heads, K head size,
 F feed-forward width, M slots of the cache
 """
 
@@ -160,7 +160,7 @@ class Transformer(nn.Module):
         return self.norm(x)
 
     def extend(self, x: Tensor, position: Tensor, cache: KeyValueCache, every: Queries, last: Queries) -> Tensor:
-        """(B, D) states of each lane's last new slot; of the other slots the last block needs keys and values alone.
+        """(B, D) states of each growing lane's last new slot; of the other slots the last block needs keys and values alone.
 
         Args:
             x: (B, L, D) embedded new slots.

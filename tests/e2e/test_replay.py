@@ -18,7 +18,7 @@ from datamodules.toy_text import ToyTextDataModule
 from gato_lightning.environments import Environments
 from gato_lightning.episode import Episode, stack
 from gato_lightning.rollout import play
-from gato_lightning.tasks import FINAL_SEED, ControlTask, Reference
+from gato_lightning.tasks import ControlTask, Reference
 from gato_lightning.text import TextTokenizer
 from gato_lightning.vocabulary import Vocabulary
 
@@ -33,6 +33,7 @@ FAMILIES = {
     "babyai": lambda: BabyAIDataModule("BabyAI-GoToObj-v0", reference_episodes=40),
     "atari": lambda: AtariDataModule("Assault", max_episode_steps=80, reference_episodes=12),
 }
+SEED = 2_000_000_000  # its own: the final seeds change when they have been seen, and few episodes are a matter of luck
 EPISODES = {"dm_control": 3, "atari": 6}  # where they are long or slow; of the others twelve
 
 
@@ -92,7 +93,7 @@ def test_the_expert_scores_one_and_the_random_policy_zero(family, tmp_path):
     environments = Environments([task], lanes=6, workers=2)
     try:
         for actor, name, expected in ((Expert(module), "expert", 1.0), (Random(module), "random", 0.0)):
-            [score] = play(actor, [task], range(FINAL_SEED, FINAL_SEED + episodes), environments)
+            [score] = play(actor, [task], range(SEED, SEED + episodes), environments)
             assert not score.failures
             span = abs(task.expert.mean - task.random.mean)
             # Three standard errors of the difference of the two means, and the width of a bin of the actions.
