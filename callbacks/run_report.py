@@ -62,6 +62,7 @@ class RunReport(Callback):
             "parameters": sum(parameter.numel() for parameter in pl_module.parameters()),
             "machine": platform.platform(),
             "device": str(pl_module.device),
+            "precision": str(trainer.precision_choice),  # type: ignore[attr-defined]
             "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         }
 

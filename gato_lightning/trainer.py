@@ -5,11 +5,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
+from lightning.fabric.plugins.precision.precision import _PRECISION_INPUT
 from lightning.fabric.utilities.distributed import _InfiniteBarrier
 from lightning.pytorch import Trainer
+from lightning.pytorch.accelerators import Accelerator
+from lightning.pytorch.plugins.precision import Precision
+from lightning.pytorch.utilities import rank_zero_info
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -20,6 +24,7 @@ from gato_lightning.errors import UserError, unknown
 from gato_lightning.figures import tasks_above_figure
 from gato_lightning.last_checkpoint import LastCheckpoint
 from gato_lightning.policy import ActingSettings
+from gato_lightning.precision import PrecisionChoice, choose_precision
 from gato_lightning.report import control_report, score_table, summary_table, write_csv, write_json
 from gato_lightning.rollout import OnEpisode, evaluate_tasks, gather_scores
 from gato_lightning.scores import EpisodeResult, TaskScore
@@ -30,8 +35,24 @@ class GatoTrainer(Trainer):
     """Lightning's Trainer; it reads checkpoints weights-only, whichever method asks, leaves one of the last step, and can
     `rollout`."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        *args: Any,
+        accelerator: str | Accelerator = "auto",
+        precision: Literal["auto"] | _PRECISION_INPUT = "auto",
+        **kwargs: Any,
+    ) -> None:
+        """`precision: auto` takes the faster one of `bf16-mixed` and `32-true` on the machine at hand."""
+        plugins = kwargs.get("plugins") or []
+        own = [one for one in (plugins if isinstance(plugins, list) else [plugins]) if isinstance(one, Precision)]
+        if own:
+            self.precision_choice = PrecisionChoice(own[0].precision, "a plugin's")
+            kwargs["precision"] = None
+        else:
+            self.precision_choice = choose_precision(str(precision), _device_kind(accelerator))
+            kwargs["precision"] = self.precision_choice.precision
+        super().__init__(*args, accelerator=accelerator, **kwargs)
+        rank_zero_info(f"precision: {self.precision_choice}")
         self.strategy.checkpoint_io = GatoCheckpointIO()
         self.callbacks.append(LastCheckpoint())  # type: ignore[attr-defined]
 
@@ -131,6 +152,16 @@ class GatoTrainer(Trainer):
         model.load_state_dict(checkpoint["state_dict"])
         model.to(self.strategy.root_device).eval()
         return of_suites(datamodule.control_tasks(names), suites)
+
+
+def _device_kind(accelerator: str | Accelerator) -> str:
+    """`cpu`, `cuda` or what else the Trainer will run on."""
+    if isinstance(accelerator, Accelerator):
+        return accelerator.name()
+    if accelerator in ("auto", "gpu"):
+        found = torch.accelerator.current_accelerator(check_available=True)
+        return found.type if found else "cpu"
+    return accelerator
 
 
 @contextmanager
