@@ -89,6 +89,8 @@ class MixtureDataModule(LightningDataModule):
         loader_workers: processes that make batches while the model trains; 0: none.
         val_sequences: sequences of the validation loss, of all tasks alike.
         seed: with its index, all that a sequence depends on.
+        observed_text_loss: whether the text of observations (missions, questions) is predicted, as the paper's formula has it;
+            false: only the text that is written, and actions.
         domain_weights: by domain, what the weights of its tasks sum to; a domain that is not named keeps them as they are.
     """
 
@@ -105,6 +107,7 @@ class MixtureDataModule(LightningDataModule):
         loader_workers: int = 0,
         val_sequences: int = 128,
         seed: int = 0,
+        observed_text_loss: bool = True,
         domain_weights: dict[str, float] | None = None,
     ) -> None:
         super().__init__()
@@ -115,6 +118,7 @@ class MixtureDataModule(LightningDataModule):
         self.vocabulary, self.prompts = vocabulary or Vocabulary(), prompts or PromptSettings()
         self.workers = workers or os.cpu_count() or 1
         self.loader_workers, self.val_sequences, self.seed = loader_workers, val_sequences, seed
+        self.observed_text_loss = observed_text_loss
         self.tokenizer_path, self.text_tokenizer = tokenizer_path, TextTokenizer(tokenizer_path)
         for name, spec in tasks.items():
             spec.datamodule.connect(name, self.vocabulary, self.text_tokenizer, context_length, Path(cache_dir))
@@ -157,7 +161,7 @@ class MixtureDataModule(LightningDataModule):
         lanes = Lanes(ranks * max(1, self.loader_workers), self.batch_size)
         samplers = [spec.datamodule.sampler(split, self.prompts, lanes) for spec in self.tasks.values()]
         weights = self.shares if split == "train" else np.ones(len(self.tasks))
-        return SequencePacker(samplers, weights, self.context_length, self.seed)
+        return SequencePacker(samplers, weights, self.context_length, self.seed, self.observed_text_loss)
 
     def mixture_table(self, sequences: int = 256) -> list[dict[str, float | str]]:
         """What the run will see, task by task.
