@@ -33,7 +33,8 @@ class GatoTrainer(Trainer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.strategy.checkpoint_io = GatoCheckpointIO()
-        self.callbacks.append(LastCheckpoint())  # type: ignore[attr-defined]
+        # Lightning calls the callbacks in this order.
+        self.callbacks.insert(0, LastCheckpoint())  # type: ignore[attr-defined]
 
     def rollout(
         self,
