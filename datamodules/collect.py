@@ -16,6 +16,7 @@ from datamodules.environment_task import EpisodeJob
 from datamodules.faults import Fault, check_faults
 from gato_lightning.episode import Episode
 from gato_lightning.errors import UserError
+from gato_lightning.outputs import check_folder
 from gato_lightning.store import TokenEpisode
 
 log = logging.getLogger(__name__)
@@ -67,13 +68,15 @@ def prepare(tasks: Sequence[TaskDataModule], workers: int) -> None:
         workers: processes.
 
     Raises:
-        UserError: a value that cannot be tokenised, or a task without good episodes; names the task.
+        UserError: a value that cannot be tokenised, or a task without good episodes, names the task; a cache folder that
+            cannot be written.
     """
     missing = [task for task in tasks if not all((task.folder(split) / "meta.json").exists() for split in task.stored_splits)]
     waiting = {task: _work(task) for task in missing}
     work = [one for every in waiting.values() for one in every]
     if not work:
         return
+    check_folder(missing[0].folder("val").parent, "data.cache_dir")
     results: dict[Work, list[Any]] = {}
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Crew(workers, work) as crew, Progress(*columns) as progress:

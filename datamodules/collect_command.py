@@ -22,6 +22,7 @@ from datamodules.demonstrations import DATASET, Block, Finish, Plan
 from datamodules.policy import PolicyDataModule
 from datamodules.suites import Task
 from gato_lightning.errors import UserError
+from gato_lightning.outputs import check_folder
 
 _RETURNS = ("episodes", "expert", "random", "success", "left out", "failed")  # columns of what was collected
 _WAIT_FOR_LOCK = 10.0  # seconds; the processes of a run that was just killed need a moment to end
@@ -72,6 +73,7 @@ def collect(
     chosen = _chosen(suite, tasks, all) + _own(env, policy, env_kwargs, name)
     if not chosen:
         raise UserError("nothing to collect: expected --suite, --tasks, --all, or --env with --policy")
+    check_folder(root, "--out")
     plans = [Plan(task, episodes, seed, min_score, root, limit) for task in chosen]
     (root / ".collect").mkdir(parents=True, exist_ok=True)
     try:

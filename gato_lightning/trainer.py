@@ -13,12 +13,13 @@ from lightning.pytorch import Trainer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from gato_lightning.checkpoint import GatoCheckpointIO, load_checkpoint
+from gato_lightning.checkpoint import GatoCheckpointIO
 from gato_lightning.environments import Environments
 from gato_lightning.episode_log import EpisodeLog
 from gato_lightning.errors import UserError, unknown
 from gato_lightning.figures import tasks_above_figure
 from gato_lightning.last_checkpoint import LastCheckpoint
+from gato_lightning.outputs import check_file, check_folder
 from gato_lightning.policy import ActingSettings
 from gato_lightning.report import control_report, score_table, summary_table, write_csv, write_json
 from gato_lightning.rollout import OnEpisode, evaluate_tasks, gather_scores
@@ -32,7 +33,7 @@ class GatoTrainer(Trainer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.strategy.checkpoint_io = GatoCheckpointIO()
+        self.strategy.checkpoint_io = GatoCheckpointIO(self.strategy.checkpoint_io)
         # Lightning calls the callbacks in this order.
         self.callbacks.insert(0, LastCheckpoint())  # type: ignore[attr-defined]
 
@@ -69,7 +70,7 @@ class GatoTrainer(Trainer):
             workers: processes that the environments live in, for each device; one a core in all if left out.
             time_limit: seconds that an environment may take for a reset or a step.
             videos: names of the tasks whose first episode is recorded, with commas between, or `all`.
-            output: the JSON file to write; by default the checkpoint's name with `.rollout.json`. The episodes go into a CSV
+            output: the `.json` file to write; by default the checkpoint's name with `.rollout.json`. The episodes go into a CSV
                 file, the figure into a PNG file and the videos into a folder of that name. Until all is done, `.part` files
                 keep the episodes, and the same command goes on from them.
         """
@@ -78,8 +79,9 @@ class GatoTrainer(Trainer):
         for name, value in {"episodes": episodes, "lanes": lanes, "workers": workers, "time_limit": time_limit}.items():
             if value is not None and value <= 0:
                 raise UserError(f"--{name} {value}: expected a positive number")
-        checkpoint = load_checkpoint(ckpt_path)
         path = Path(output) if output else Path(ckpt_path).with_suffix(".rollout.json")
+        _check_outputs(path, bool(videos))
+        checkpoint = self.strategy.checkpoint_io.load_checkpoint(ckpt_path)
 
         def played() -> list[TaskScore]:
             chosen = self._prepare(model, datamodule, checkpoint, _names(tasks), _names(suite))
@@ -166,6 +168,16 @@ def of_suites(tasks: Mapping[str, ControlTask], suites: Iterable[str] | None) ->
 def _names(joined: str | None) -> list[str] | None:
     """`a, b` as names."""
     return [name.strip() for name in joined.split(",")] if joined else None
+
+
+def _check_outputs(path: Path, videos: bool) -> None:
+    """Finds out before anything is played whether `_write_beside` can write."""
+    if path.suffix != ".json":
+        raise UserError(f"--output {path}: expected the name of a .json file")
+    for suffix in (".json", ".csv", ".png"):
+        check_file(path.with_suffix(suffix), "--output")
+    if videos:
+        check_folder(path.with_suffix(""), "--output")
 
 
 def _write_beside(path: Path, scores: list[TaskScore]) -> None:
