@@ -76,7 +76,8 @@ def prepare(tasks: Sequence[TaskDataModule], workers: int) -> None:
     work = [one for every in waiting.values() for one in every]
     if not work:
         return
-    check_folder(missing[0].folder("val").parent, "data.cache_dir")
+    cache = missing[0].folder("val").parent
+    check_folder(cache, f"data.cache_dir {cache}")
     results: dict[Work, list[Any]] = {}
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Crew(workers, work) as crew, Progress(*columns) as progress:

@@ -73,7 +73,7 @@ def collect(
     chosen = _chosen(suite, tasks, all) + _own(env, policy, env_kwargs, name)
     if not chosen:
         raise UserError("nothing to collect: expected --suite, --tasks, --all, or --env with --policy")
-    check_folder(root, "--out")
+    check_folder(root, f"--out {root}")
     plans = [Plan(task, episodes, seed, min_score, root, limit) for task in chosen]
     (root / ".collect").mkdir(parents=True, exist_ok=True)
     try:

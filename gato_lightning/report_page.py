@@ -178,7 +178,7 @@ def report(args: list[str]) -> None:
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="log folder of a run, or JSON file of a rollout")
     parser.add_argument("--output", type=Path, default=Path("report.html"), help="the page (default: %(default)s)")
     options = parser.parse_args(args)
-    check_file(options.output, "--output")
+    check_file(options.output, f"--output {options.output}")
     text = page([read_run(path) for path in options.runs])
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(text, encoding="utf-8")

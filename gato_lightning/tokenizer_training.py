@@ -25,7 +25,7 @@ def train_tokenizer(sources: Sequence[Path], output: Path, vocab_size: int = NUM
     """
     if vocab_size != NUM_TEXT:
         raise UserError(f"vocab_size is {vocab_size}; the model has ids for {NUM_TEXT} pieces, expected that many")
-    check_file(output, "--output")
+    check_file(output, f"--output {output}")
     files = [file for source in sources for file in _files(source)]
     output.parent.mkdir(parents=True, exist_ok=True)
     partial = output.with_name(f".{output.name}.partial")

@@ -175,9 +175,9 @@ def _check_outputs(path: Path, videos: bool) -> None:
     if path.suffix != ".json":
         raise UserError(f"--output {path}: expected the name of a .json file")
     for suffix in (".json", ".csv", ".png"):
-        check_file(path.with_suffix(suffix), "--output")
+        check_file(path.with_suffix(suffix), f"--output {path}")
     if videos:
-        check_folder(path.with_suffix(""), "--output")
+        check_folder(path.with_suffix(""), f"--output {path}")
 
 
 def _write_beside(path: Path, scores: list[TaskScore]) -> None:

@@ -360,9 +360,9 @@ class TestRollout:
         ("output", "message"),
         [
             ("scores", "scores: expected the name of a .json file"),
-            ("folder.json", "folder.json: that is a folder, expected the name of a file"),
-            ("table.json", "table.csv: that is a folder, expected the name of a file"),
-            ("base.json", "base: FOLDER/base is a file, expected a folder"),
+            ("folder.json", "folder.json: folder.json is a folder, expected the name of a file"),
+            ("table.json", "table.json: table.csv is a folder, expected the name of a file"),
+            ("base.json", "base.json: base is a file, expected a folder"),
             ("base/scores.json", "base/scores.json: base is a file, expected a folder"),
             ("locked/a/scores.json", "locked/a/scores.json: no permission to write into FOLDER/locked"),
         ],
