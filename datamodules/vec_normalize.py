@@ -33,9 +33,8 @@ class VecNormalize:
             self.epsilon, self.clip = saved["epsilon"], saved["clip_obs"]
             found = saved["obs_rms"] if saved["norm_obs"] else {}
             # Under None, those of an observation that is one array.
-            self.moments = {
-                key: (one.mean, one.var) for key, one in (found if isinstance(found, dict) else {None: found}).items()
-            }
+            parts = {None: found} if hasattr(found, "mean") else found
+            self.moments = {key: (one.mean, one.var) for key, one in parts.items()}
         except Exception as error:  # pickle raises whatever a damaged file leads to
             raise UserError(f"{file}: no statistics of VecNormalize ({type(error).__name__}: {error})") from error
 
