@@ -12,7 +12,8 @@ from gato_lightning.environments import Environments
 from gato_lightning.errors import UserError, unknown
 from gato_lightning.figures import tasks_above_figure
 from gato_lightning.policy import ActingSettings
-from gato_lightning.report import score_table, summary_table, write_csv
+from gato_lightning.progress_bar import progress_of
+from gato_lightning.report import score_tables, write_csv
 from gato_lightning.rollout import evaluate_tasks, gather_scores
 from gato_lightning.scores import TaskScore, by_domain, interquartile_mean, mean_score, tasks_above
 from gato_lightning.tasks import FINAL_SEED, ROLLOUT_SEED, ControlTask
@@ -77,7 +78,7 @@ class RolloutEvaluation(Callback):
             self.scores = self._evaluate(trainer, pl_module, "final", FINAL_SEED, self.final_episodes, self.video_tasks)
             folder = trainer.log_dir  # of all ranks: asking for it makes them talk to each other
             if trainer.is_global_zero:
-                Console().print(score_table(self.scores), summary_table(self.scores))
+                Console().print(score_tables(self.scores))
                 if folder:
                     write_csv(Path(folder) / "episodes.csv", self.scores)
         self._close()
@@ -104,9 +105,17 @@ class RolloutEvaluation(Callback):
         training = pl_module.training
         pl_module.eval()
         # The same arithmetic as in training; sampling draws from generators of its own.
-        with torch.inference_mode(), trainer.precision_plugin.forward_context():
+        bar = progress_of(trainer, "Playing", len(tasks) * episodes)
+        with bar as advance, torch.inference_mode(), trainer.precision_plugin.forward_context():
             scores = evaluate_tasks(
-                pl_module.model, tasks, first_seed, episodes, self._environments, self.acting, record=record
+                pl_module.model,
+                tasks,
+                first_seed,
+                episodes,
+                self._environments,
+                self.acting,
+                record,
+                lambda task, episode: advance(),
             )
         pl_module.train(training)
         scores = gather_scores(scores)

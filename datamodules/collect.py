@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from datamodules.base import Job, Measurement, Split, TaskDataModule
 from datamodules.crew import Crew
@@ -79,7 +79,7 @@ def prepare(tasks: Sequence[TaskDataModule], workers: int) -> None:
     cache = missing[0].folder("val").parent
     check_folder(cache, f"data.cache_dir {cache}")
     results: dict[Work, list[Any]] = {}
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Crew(workers, work) as crew, Progress(*columns) as progress:
         bar = progress.add_task("collecting", total=len(work))
         for done, result in crew.run():

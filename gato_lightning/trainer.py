@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 from lightning.fabric.utilities.distributed import _InfiniteBarrier
-from lightning.pytorch import Trainer
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.callbacks import ProgressBar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -21,21 +22,27 @@ from gato_lightning.figures import tasks_above_figure
 from gato_lightning.last_checkpoint import LastCheckpoint
 from gato_lightning.outputs import check_file, check_folder
 from gato_lightning.policy import ActingSettings
-from gato_lightning.report import control_report, score_table, summary_table, write_csv, write_json
+from gato_lightning.progress_bar import StepProgressBar
+from gato_lightning.report import control_report, score_tables, write_csv, write_json
 from gato_lightning.rollout import OnEpisode, evaluate_tasks, gather_scores
 from gato_lightning.scores import EpisodeResult, TaskScore
 from gato_lightning.tasks import FINAL_SEED, ControlTask
 
 
 class GatoTrainer(Trainer):
-    """Lightning's Trainer; it reads checkpoints weights-only, whichever method asks, leaves one of the last step, and can
-    `rollout`."""
+    """Lightning's Trainer; it reads checkpoints weights-only, whichever method asks, leaves one of the last step, counts
+    steps in its progress bar, and can `rollout`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.strategy.checkpoint_io = GatoCheckpointIO(self.strategy.checkpoint_io)
-        # Lightning calls the callbacks in this order.
-        self.callbacks.insert(0, LastCheckpoint())  # type: ignore[attr-defined]
+        self.callbacks = [LastCheckpoint(), *self._with_step_bar(kwargs.get("callbacks"))]  # called in this order
+
+    def _with_step_bar(self, given: Any) -> list[Callback]:
+        """The callbacks, with the bar that counts steps for Lightning's own; one that was `given` is kept."""
+        current: list[Callback] = self.callbacks
+        named = given if isinstance(given, list) else [given]
+        return [StepProgressBar() if isinstance(one, ProgressBar) and one not in named else one for one in current]
 
     def rollout(
         self,
@@ -113,7 +120,7 @@ class GatoTrainer(Trainer):
         launcher = self.strategy.launcher
         scores: list[TaskScore] = launcher.launch(played, trainer=self) if launcher else played()
         if self.is_global_zero:
-            Console().print(score_table(scores), summary_table(scores))
+            Console().print(score_tables(scores))
             write_json(path, {"checkpoint": ckpt_path, "episodes": episodes, "first_seed": seed, **control_report(scores)})
             _write_beside(path, scores)
             print(f"scores written to {path}")
