@@ -8,6 +8,7 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from rich.console import Console
 
+from callbacks.held_out_text import evenly
 from gato_lightning.environments import Environments
 from gato_lightning.errors import UserError, unknown
 from gato_lightning.figures import tasks_above_figure
@@ -30,6 +31,7 @@ class RolloutEvaluation(Callback):
         episodes: a task, while training.
         final_episodes: a task, at the end of `fit`; 0: none.
         tasks: names; null: all with an environment.
+        max_tasks: of these, at most so many, 1 or more, at even distances; null: all.
         lanes: most environments at once, of whatever tasks.
         acting: how to act.
         video_tasks: names of the tasks whose first episode at the end is recorded.
@@ -48,11 +50,14 @@ class RolloutEvaluation(Callback):
         video_tasks: list[str] | None = None,
         workers: int | None = None,
         time_limit: float = 60.0,
+        max_tasks: int | None = None,
     ) -> None:
+        if max_tasks is not None and max_tasks < 1:
+            raise UserError(f"max_tasks is {max_tasks}; expected 1 or more")
         if lanes < 1 or (workers is not None and workers < 1) or time_limit <= 0:
             raise UserError(f"lanes {lanes}, workers {workers}, time_limit {time_limit}: expected positive numbers")
         self.every_n_steps, self.episodes, self.final_episodes = every_n_steps, episodes, final_episodes
-        self.tasks, self.lanes, self.acting = tasks, lanes, acting or ActingSettings()
+        self.tasks, self.max_tasks, self.lanes, self.acting = tasks, max_tasks, lanes, acting or ActingSettings()
         self.video_tasks = video_tasks or []
         self.workers, self.time_limit = workers, time_limit
         self.scores: list[TaskScore] = []
@@ -93,7 +98,8 @@ class RolloutEvaluation(Callback):
 
     def _control_tasks(self, trainer: Trainer) -> dict[str, ControlTask]:
         tasks: dict[str, ControlTask] = trainer.datamodule.control_tasks(self.tasks)  # type: ignore[attr-defined]
-        return tasks
+        names = list(tasks)
+        return {names[i]: tasks[names[i]] for i in evenly(len(names), self.max_tasks or len(names))}
 
     def _evaluate(
         self, trainer: Trainer, pl_module: LightningModule, tag: str, first_seed: int, episodes: int, record: list[str]

@@ -74,9 +74,10 @@ def mixture_table(rows: list[dict[str, Any]]) -> Table:
     caption = "weight: share of the sequences; epochs: of the tokens, in this run"
     table = narrow_table("mixture", columns, {"task"}, caption)
     for domain, group in groupby(rows, lambda row: row.get("domain")):
-        if domain is not None:
+        members = list(group)
+        if domain is not None and [row["task"] for row in members] != [domain]:
             table.add_row(f"[bold]{domain}[/bold]")
-        for row in group:
+        for row in members:
             table.add_row(*(_cell(row.get(column, "")) for column in columns))
         table.add_section()
     return table

@@ -34,15 +34,16 @@ class GatoTrainer(Trainer):
     steps in its progress bar, and can `rollout`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        given = kwargs.get("callbacks")
+        named = list(given) if isinstance(given, list) else [given]  # Lightning adds its own to the list itself
         super().__init__(*args, **kwargs)
         self.strategy.checkpoint_io = GatoCheckpointIO(self.strategy.checkpoint_io)
-        self.callbacks = [LastCheckpoint(), *self._with_step_bar(kwargs.get("callbacks"))]  # called in this order
+        self.callbacks = [LastCheckpoint(), *self._with_step_bar(named)]  # called in this order
 
-    def _with_step_bar(self, given: Any) -> list[Callback]:
+    def _with_step_bar(self, given: list[Any]) -> list[Callback]:
         """The callbacks, with the bar that counts steps for Lightning's own; one that was `given` is kept."""
         current: list[Callback] = self.callbacks
-        named = given if isinstance(given, list) else [given]
-        return [StepProgressBar() if isinstance(one, ProgressBar) and one not in named else one for one in current]
+        return [StepProgressBar() if isinstance(one, ProgressBar) and one not in given else one for one in current]
 
     def rollout(
         self,

@@ -4,7 +4,7 @@ import io
 import re
 
 import pytest
-from lightning.pytorch.callbacks import RichProgressBar, TQDMProgressBar
+from lightning.pytorch.callbacks import RichProgressBar, Timer, TQDMProgressBar
 from lightning.pytorch.demos.boring_classes import BoringModel
 from rich.console import Console
 
@@ -46,5 +46,6 @@ def test_it_says_steps_of_max_steps_also_after_a_restart(tmp_path):
 @pytest.mark.parametrize("bar", [RichProgressBar(), TQDMProgressBar()])
 def test_the_users_own_bar_is_kept(tmp_path, bar):
     assert trainer(tmp_path, 1, callbacks=[bar]).progress_bar_callback is bar
-    assert isinstance(trainer(tmp_path, 1).progress_bar_callback, StepProgressBar)
+    for settings in ({}, {"callbacks": [Timer()]}, {"callbacks": Timer()}):
+        assert isinstance(trainer(tmp_path, 1, **settings).progress_bar_callback, StepProgressBar)
     assert trainer(tmp_path, 1, enable_progress_bar=False).progress_bar_callback is None
