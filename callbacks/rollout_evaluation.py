@@ -8,11 +8,13 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from rich.console import Console
 
+from callbacks.held_out_text import evenly
 from gato_lightning.environments import Environments
 from gato_lightning.errors import UserError, unknown
 from gato_lightning.figures import tasks_above_figure
 from gato_lightning.policy import ActingSettings
-from gato_lightning.report import score_table, summary_table, write_csv
+from gato_lightning.progress_bar import progress_of
+from gato_lightning.report import score_tables, write_csv
 from gato_lightning.rollout import evaluate_tasks, gather_scores
 from gato_lightning.scores import TaskScore, by_domain, interquartile_mean, mean_score, tasks_above
 from gato_lightning.tasks import FINAL_SEED, ROLLOUT_SEED, ControlTask
@@ -29,6 +31,7 @@ class RolloutEvaluation(Callback):
         episodes: a task, while training.
         final_episodes: a task, at the end of `fit`; 0: none.
         tasks: names; null: all with an environment.
+        max_tasks: of these, at most so many, 1 or more, at even distances; null: all.
         lanes: most environments at once, of whatever tasks.
         acting: how to act.
         video_tasks: names of the tasks whose first episode at the end is recorded.
@@ -47,11 +50,14 @@ class RolloutEvaluation(Callback):
         video_tasks: list[str] | None = None,
         workers: int | None = None,
         time_limit: float = 60.0,
+        max_tasks: int | None = None,
     ) -> None:
+        if max_tasks is not None and max_tasks < 1:
+            raise UserError(f"max_tasks is {max_tasks}; expected 1 or more")
         if lanes < 1 or (workers is not None and workers < 1) or time_limit <= 0:
             raise UserError(f"lanes {lanes}, workers {workers}, time_limit {time_limit}: expected positive numbers")
         self.every_n_steps, self.episodes, self.final_episodes = every_n_steps, episodes, final_episodes
-        self.tasks, self.lanes, self.acting = tasks, lanes, acting or ActingSettings()
+        self.tasks, self.max_tasks, self.lanes, self.acting = tasks, max_tasks, lanes, acting or ActingSettings()
         self.video_tasks = video_tasks or []
         self.workers, self.time_limit = workers, time_limit
         self.scores: list[TaskScore] = []
@@ -77,7 +83,7 @@ class RolloutEvaluation(Callback):
             self.scores = self._evaluate(trainer, pl_module, "final", FINAL_SEED, self.final_episodes, self.video_tasks)
             folder = trainer.log_dir  # of all ranks: asking for it makes them talk to each other
             if trainer.is_global_zero:
-                Console().print(score_table(self.scores), summary_table(self.scores))
+                Console().print(score_tables(self.scores))
                 if folder:
                     write_csv(Path(folder) / "episodes.csv", self.scores)
         self._close()
@@ -92,7 +98,8 @@ class RolloutEvaluation(Callback):
 
     def _control_tasks(self, trainer: Trainer) -> dict[str, ControlTask]:
         tasks: dict[str, ControlTask] = trainer.datamodule.control_tasks(self.tasks)  # type: ignore[attr-defined]
-        return tasks
+        names = list(tasks)
+        return {names[i]: tasks[names[i]] for i in evenly(len(names), self.max_tasks or len(names))}
 
     def _evaluate(
         self, trainer: Trainer, pl_module: LightningModule, tag: str, first_seed: int, episodes: int, record: list[str]
@@ -104,9 +111,17 @@ class RolloutEvaluation(Callback):
         training = pl_module.training
         pl_module.eval()
         # The same arithmetic as in training; sampling draws from generators of its own.
-        with torch.inference_mode(), trainer.precision_plugin.forward_context():
+        bar = progress_of(trainer, "Playing", len(tasks) * episodes)
+        with bar as advance, torch.inference_mode(), trainer.precision_plugin.forward_context():
             scores = evaluate_tasks(
-                pl_module.model, tasks, first_seed, episodes, self._environments, self.acting, record=record
+                pl_module.model,
+                tasks,
+                first_seed,
+                episodes,
+                self._environments,
+                self.acting,
+                record,
+                lambda task, episode: advance(),
             )
         pl_module.train(training)
         scores = gather_scores(scores)

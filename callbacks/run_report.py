@@ -3,6 +3,7 @@
 import platform
 import time
 from importlib.metadata import version
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gato_lightning.report import control_report, write_json
+from gato_lightning.tables import narrow_table
 
 PACKAGES = ("gato-lightning", "torch", "lightning", "timm", "gymnasium", "numpy")
 
@@ -69,18 +71,21 @@ class RunReport(Callback):
 
 def mixture_table(rows: list[dict[str, Any]]) -> Table:
     """What the run will see, for the terminal."""
-    table = Table(title="mixture", caption="weight: share of the sequences; epochs: of the tokens, in this run")
-    for column in rows[0]:
-        table.add_column(column, justify="left" if column in ("task", "domain") else "right")
-    for row in rows:
-        table.add_row(*(_cell(row.get(column, "")) for column in rows[0]))
+    columns = [column for column in rows[0] if column != "domain"]
+    caption = "weight: share of the sequences; epochs: of the tokens, in this run"
+    table = narrow_table("mixture", columns, {"task"}, caption)
+    for domain, group in groupby(rows, lambda row: row.get("domain")):
+        members = list(group)
+        if domain is not None and [row["task"] for row in members] != [domain]:
+            table.add_row(f"[bold]{domain}[/bold]")
+        for row in members:
+            table.add_row(*(_cell(row.get(column, "")) for column in columns))
+        table.add_section()
     return table
 
 
 def _text_table(text: dict[str, dict[str, float]]) -> Table:
-    table = Table(title="text")
-    for column in ("task", "metric", "value"):
-        table.add_column(column, justify="right" if column == "value" else "left")
+    table = narrow_table("text", ("task", "metric", "value"), {"task", "metric"})
     for task, metrics in text.items():
         for name, value in metrics.items():
             table.add_row(task, name, _cell(value))

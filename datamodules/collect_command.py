@@ -14,7 +14,6 @@ from minari.dataset.minari_storage import METADATA_FILE_NAME
 from minari.storage import get_dataset_path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Column, Table
 
 from datamodules import suites
 from datamodules.crew import Crew
@@ -22,6 +21,8 @@ from datamodules.demonstrations import DATASET, Block, Finish, Plan
 from datamodules.policy import PolicyDataModule
 from datamodules.suites import Task
 from gato_lightning.errors import UserError
+from gato_lightning.outputs import check_folder
+from gato_lightning.tables import narrow_table
 
 _RETURNS = ("episodes", "expert", "random", "success", "left out", "failed")  # columns of what was collected
 _WAIT_FOR_LOCK = 10.0  # seconds; the processes of a run that was just killed need a moment to end
@@ -72,6 +73,7 @@ def collect(
     chosen = _chosen(suite, tasks, all) + _own(env, policy, env_kwargs, name)
     if not chosen:
         raise UserError("nothing to collect: expected --suite, --tasks, --all, or --env with --policy")
+    check_folder(root, f"--out {root}")
     plans = [Plan(task, episodes, seed, min_score, root, limit) for task in chosen]
     (root / ".collect").mkdir(parents=True, exist_ok=True)
     try:
@@ -190,7 +192,7 @@ def _is_there(plan: Plan) -> bool:
 
 def _report(plans: Sequence[Plan], failed: dict[str, str]) -> None:
     """Prints what there is of each task now, and whatever is missing."""
-    table = Table(Column("task", overflow="fold"), *_RETURNS)
+    table = narrow_table("collected", ("task", *_RETURNS), {"task"})
     short = []
     for plan in plans:
         if plan.task.name in failed:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import shutil
 from types import SimpleNamespace
 
@@ -354,6 +355,30 @@ class TestRollout:
     )
     def test_wrong_options_are_told_in_one_line(self, checkpoint, capsys, option, message):
         assert complaint(capsys, "rollout", "--ckpt_path", checkpoint, option) == message
+
+    @pytest.mark.parametrize(
+        ("output", "message"),
+        [
+            ("scores", "scores: expected the name of a .json file"),
+            ("folder.json", "folder.json: folder.json is a folder, expected the name of a file"),
+            ("table.json", "table.json: table.csv is a folder, expected the name of a file"),
+            ("base.json", "base.json: base is a file, expected a folder"),
+            ("base/scores.json", "base/scores.json: base is a file, expected a folder"),
+            ("locked/a/scores.json", "locked/a/scores.json: no permission to write into FOLDER/locked"),
+        ],
+    )
+    def test_what_cannot_be_written_is_told_before_anything_is_played(
+        self, checkpoint, evaluation, capsys, folder, monkeypatch, output, message
+    ):
+        for name in ("folder.json", "table.csv", "locked"):
+            (folder / name).mkdir()
+        (folder / "base").write_text("")
+        # Whoever runs the tests may be allowed everything.
+        access = os.access
+        monkeypatch.setattr(os, "access", lambda path, mode: "locked" not in str(path) and access(path, mode))
+        line = complaint(capsys, "rollout", "--ckpt_path", checkpoint, "--output", output, "--videos=all")
+        assert line.replace(str(folder.resolve()), "FOLDER") == f"--output {message}"
+        assert not hasattr(evaluation, "tasks")
 
     def test_an_unknown_task(self, checkpoint, capsys):
         line = complaint(capsys, "rollout", "--ckpt_path", checkpoint, "--tasks", "taxi,cartpol")

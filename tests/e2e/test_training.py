@@ -119,6 +119,36 @@ def test_the_last_checkpoint_is_of_the_last_step(tmp_path, cache, every):
     assert len(more.losses) == 2
 
 
+class Fails(lightning.Callback):
+    """Fails in one of the hooks in which a run is evaluated at its end."""
+
+    def __init__(self, hook: str, stop_at: int | None = None) -> None:
+        self.stop_at = stop_at
+        setattr(self, hook, self._fail)
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+        trainer.should_stop = trainer.global_step == self.stop_at
+
+    def _fail(self, trainer, pl_module) -> None:
+        raise RuntimeError("the final evaluation fails")
+
+
+@pytest.mark.parametrize(("hook", "save_last"), [("on_train_end", True), ("on_validation_epoch_start", "link")])
+def test_a_run_that_fails_in_its_final_evaluation_loses_no_step(tmp_path, cache, hook, save_last):
+    whole, before, after = Losses(), Losses(), Losses()
+    trainer(tmp_path, whole).fit(module(), data(cache))
+    settings = {"accelerator": "cpu", "logger": False, "enable_progress_bar": False, "default_root_dir": tmp_path}
+    saving = lightning.pytorch.callbacks.ModelCheckpoint(tmp_path, every_n_train_steps=4, save_last=save_last)
+    settings |= {"max_steps": STEPS, "gradient_clip_val": 1.0, "num_sanity_val_steps": 0}
+    run = GatoTrainer(callbacks=[before, Fails(hook, stop_at=7), saving], **settings)
+    with pytest.raises(RuntimeError, match="the final evaluation fails"):
+        run.fit(module(), data(cache))
+    assert load_checkpoint(tmp_path / "last.ckpt")["global_step"] == len(before.losses) == 7
+    assert load_checkpoint(saving.best_model_path)["global_step"] == 4
+    trainer(tmp_path, after).fit(module(), data(cache), ckpt_path=tmp_path / "last.ckpt")
+    np.testing.assert_array_equal(after.losses, whole.losses[7:])
+
+
 def test_evaluation_changes_nothing_in_training(tmp_path, cache):
     plain, evaluated = Losses(), Losses()
     trainer(tmp_path, plain).fit(module(), data(cache))
