@@ -31,8 +31,9 @@ class RunReport(Callback):
         if not trainer.is_global_zero:
             return
         rows = trainer.datamodule.mixture_table()  # type: ignore[attr-defined]
-        table = mixture_table(rows)
-        Console().print(table)
+        shares = trainer.datamodule.predicted_shares().items()  # type: ignore[attr-defined]
+        predicted = ", ".join(f"{share:.0%} {kind}" for kind, share in shares)
+        Console().print(mixture_table(rows), f"predicted tokens: {predicted}")
         for logger in trainer.loggers:
             if hasattr(logger.experiment, "add_text"):
                 logger.experiment.add_text("mixture", _markdown(rows), trainer.global_step)
@@ -64,7 +65,7 @@ class RunReport(Callback):
             "parameters": sum(parameter.numel() for parameter in pl_module.parameters()),
             "machine": platform.platform(),
             "device": str(pl_module.device),
-            "precision": str(trainer.precision_choice),  # type: ignore[attr-defined]
+            "precision": str(getattr(trainer, "precision_choice", trainer.precision)),  # Lightning's own Trainer has no reason
             "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         }
 

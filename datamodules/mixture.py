@@ -21,7 +21,7 @@ from gato_lightning.segments import PromptSettings
 from gato_lightning.sequence import SequencePacker, Slots, collate
 from gato_lightning.tasks import ControlTask
 from gato_lightning.text import TextTokenizer
-from gato_lightning.vocabulary import Vocabulary
+from gato_lightning.vocabulary import Kind, Vocabulary
 
 
 @dataclass
@@ -196,6 +196,19 @@ class MixtureDataModule(LightningDataModule):
             rows.append(row)
         rows.append({"task": "(padding)", "weight": 1.0 - filled_share})
         return rows
+
+    def predicted_shares(self, sequences: int = 256) -> dict[str, float]:
+        """By modality, its share of the predicted tokens of that many sequences."""
+        packer = self._stored_packer()
+        kinds = np.concatenate([part.kinds[part.loss_mask] for index in range(sequences) for part in packer(index)])
+        counts = np.bincount(kinds, minlength=len(Kind))
+        return {kind.name.lower(): float(counts[kind] / counts.sum()) for kind in Kind if counts[kind]}
+
+    def _stored_packer(self) -> SequencePacker:
+        """Makes training sequences to look at; what is streamed is not read for that, its held-out part stands for it."""
+        tasks = [spec.datamodule for spec in self.tasks.values()]
+        samplers = [task.sampler("train" if "train" in task.stores else "val", self.prompts) for task in tasks]
+        return SequencePacker(samplers, self.shares, self.context_length, self.seed, self.observed_text_loss)
 
     def _sequences_of_the_run(self) -> int:
         """How many sequences all ranks train on in all; 0 without a trainer."""

@@ -82,6 +82,12 @@ def test_loader_workers_change_nothing(data, workers):
     assert torch.equal(ids, expected)
 
 
+def test_predicted_shares_are_of_what_is_predicted(data):
+    shares = data.predicted_shares(50)
+    assert sum(shares.values()) == pytest.approx(1.0)
+    assert set(shares) == {"action_discrete"}  # numbers are observed
+
+
 def test_mixture_table_says_what_the_run_sees(data):
     """Epochs times tokens are the slots of the run that are filled; counted here, task by task."""
     data.trainer = Trainer(max_steps=25, accumulate_grad_batches=2, logger=False, accelerator="cpu", enable_checkpointing=False)
