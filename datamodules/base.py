@@ -112,12 +112,13 @@ class TaskDataModule(LightningDataModule):
         """Hands in what is the same for all tasks of a mixture.
 
         Raises:
-            UserError: a space that cannot be tokenised; names the task.
+            UserError: a space that cannot be tokenised, or whose timesteps are too long for the context; names the task.
         """
         self.name, self.text_tokenizer, self.context_length = name, text_tokenizer, context_length
         self._cache_dir = cache_dir
         try:
             self.tokenizer = TimestepTokenizer(self.observation_space, self.action_space, vocabulary, text_tokenizer)
+            self.tokenizer.check_context(context_length)
         except UserError as error:
             raise UserError(f"task {name}: {error}") from error
 

@@ -95,9 +95,10 @@ class ControlDataModule(EnvironmentTask):
         """The action that is executed where the expert wants `action`."""
         space = self.action_space
         if isinstance(space, spaces.Box):
-            half = np.where(np.isfinite(space.high - space.low), (space.high - space.low) / 2, 1.0)
-            noisy = action + self.noise * half * rng.standard_normal(space.shape)
-            return np.clip(noisy, space.low, space.high).astype(space.dtype)
+            bounds = (space.low, space.high)
+            low, high = bounds if space.dtype.kind == "f" else (bound.astype(np.float64) for bound in bounds)
+            half = np.where(np.isfinite(high - low), (high - low) / 2, 1.0)
+            return _nearest(space, action + self.noise * half * rng.standard_normal(space.shape))
         if rng.random() < self.noise:
             space.seed(int(rng.integers(2**31)))
             return space.sample()
@@ -168,6 +169,16 @@ class ControlDataModule(EnvironmentTask):
             rewards=np.array(played.rewards, np.float32),
             source="expert",
         )
+
+
+def _nearest(space: spaces.Box, values: np.ndarray) -> np.ndarray:
+    """The values of a Box that are nearest to real numbers."""
+    clipped = np.clip(values, space.low, space.high)
+    if space.dtype.kind == "f":
+        return clipped.astype(space.dtype)
+    with np.errstate(invalid="ignore"):  # a bound of 64 bits may be too large once it is a float; below it is itself
+        whole = np.rint(clipped).astype(space.dtype)
+    return np.where(values >= space.high, space.high, np.where(values <= space.low, space.low, whole))
 
 
 def make_env(class_path: str, init_args: dict[str, Any], render_mode: str | None = None) -> gymnasium.Env:
