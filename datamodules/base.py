@@ -16,7 +16,6 @@ from lightning import LightningDataModule
 
 from datamodules.faults import Fault, check_faults
 from datamodules.stream import Lanes, PartStream
-from gato_lightning.embedding import NUM_LOCAL
 from gato_lightning.episode import Episode
 from gato_lightning.errors import UserError
 from gato_lightning.image_files import ImageSettings
@@ -25,7 +24,7 @@ from gato_lightning.store import EpisodeStore, TokenEpisode, write_store
 from gato_lightning.tasks import ControlTask, GenerationTask
 from gato_lightning.text import TextTokenizer
 from gato_lightning.timestep import TimestepTokenizer
-from gato_lightning.vocabulary import Kind, Vocabulary
+from gato_lightning.vocabulary import NUM_LOCAL, Kind, Vocabulary
 
 Split = Literal["train", "val"]
 Job = Callable[[], Iterable[Episode | Fault]]
