@@ -36,7 +36,7 @@ class Leaf:
     observation_kind: ClassVar[Kind]
     action_kind: ClassVar[Kind]
     num_slots: int = 0
-    hint: ClassVar[str] = "leave out what is not needed"
+    hint = "leave out what is not needed"
 
     def __init__(self, space: Space, path: tuple[Any, ...], name: str, is_action: bool) -> None:
         self.space, self.path, self.name, self.is_action = space, path, name, is_action
@@ -199,7 +199,6 @@ class ContinuousLeaf(Leaf):
     those outside are clipped to them, see `action_bins.py`."""
 
     observation_kind, action_kind = Kind.CONTINUOUS, Kind.ACTION_CONTINUOUS
-    hint = "if it is an image, make it uint8 of shape (H, W), (H, W, 1) or (H, W, 3)"
 
     def __init__(self, *where: Any, vocabulary: Vocabulary) -> None:
         super().__init__(*where)
@@ -207,6 +206,8 @@ class ContinuousLeaf(Leaf):
         self._first = vocabulary.first_bin
         assert isinstance(self.space, spaces.Box)
         self._bins, self._whole = action_bins(self.space), self.space.dtype.kind != "f"
+        if len(self.shape) in (2, 3):
+            self.hint = "if it is an image, make it uint8 of shape (H, W), (H, W, 1) or (H, W, 3)"
 
     def encode(self, values: np.ndarray) -> np.ndarray:
         values = self._array(values).reshape(len(values), self.num_slots)

@@ -111,7 +111,9 @@ class TimestepTokenizer:
         self._action = leaves(action_space, "action", vocabulary, text, is_action=True)
         if not self._action:
             raise UserError(f"action: the space {action_space} holds nothing to predict")
-        _check_fewest(self._observation, 0, NUM_LOCAL, "in an observation")
+        _check_fewest(
+            self._observation, 0, NUM_LOCAL, f"an observation of {{}} tokens is longer than the {NUM_LOCAL} local positions"
+        )
 
     def check_context(self, context_length: int) -> None:
         """Whether a timestep of these spaces can fit into the context.
@@ -119,7 +121,8 @@ class TimestepTokenizer:
         Raises:
             UserError: it cannot; names the part with the most tokens.
         """
-        _check_fewest([*self._observation, *self._action], 1, context_length, "in the context")
+        message = f"a timestep of {{}} tokens is longer than the context of {context_length}"
+        _check_fewest([*self._observation, *self._action], 1, context_length, message)
 
     @property
     def acts_in_text(self) -> bool:
@@ -225,7 +228,7 @@ def _by_timestep(patches: Sequence[np.ndarray], counts: np.ndarray) -> np.ndarra
     return np.concatenate([np.empty((0, PATCH, PATCH, 3), np.uint8), *patches])[order]
 
 
-def _check_fewest(parts: Sequence[Leaf], others: int, most: int, of: str) -> None:
+def _check_fewest(parts: Sequence[Leaf], others: int, most: int, message: str) -> None:
     """Whether the parts, with empty texts and without images of any size, have few enough tokens.
 
     Raises:
@@ -235,9 +238,7 @@ def _check_fewest(parts: Sequence[Leaf], others: int, most: int, of: str) -> Non
     if total > most:
         largest = max(parts, key=lambda leaf: leaf.num_slots)
         what = f"a {type(largest.space).__name__} of {largest.space.dtype} and shape {largest.shape}"
-        raise UserError(
-            f"{largest.name}: {what} takes {largest.num_slots} of {total} tokens, expected at most {most} {of}; {largest.hint}"
-        )
+        raise UserError(f"{message.format(total)}: {largest.name}, {what}, takes {largest.num_slots}; {largest.hint}")
 
 
 def _columns(parts: Sequence[Leaf], values: Any, count: int) -> list[tuple[Leaf, Any]]:
