@@ -93,7 +93,7 @@ def test_chat_reads_lines_shows_pictures_and_survives_a_wrong_name(checkpoint: P
     [
         (["caption"], "images"),
         (["caption", "nowhere.png", "--ckpt_path", "CHECKPOINT"], "image nowhere.png: no such file"),
-        (["caption", "a.png", "--temperature=-1", "--ckpt_path", "CHECKPOINT"], "temperature is -1"),
+        (["caption", "a.png", "--temperature=-1", "--ckpt_path", "CHECKPOINT"], "temperature: -1.0, expected"),
         (["caption", "a.png"], "no checkpoint below logs"),
         (["chat", "--ckpt_path", "nowhere.ckpt"], "nowhere.ckpt does not exist"),
         (["tokenizer", "learn"], "expected 'tokenizer train'"),
