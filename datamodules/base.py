@@ -20,6 +20,7 @@ from gato_lightning.episode import Episode
 from gato_lightning.errors import UserError
 from gato_lightning.image_files import ImageSettings
 from gato_lightning.segments import PromptSettings, SegmentSampler
+from gato_lightning.settings import PositiveInt, Seed, check_settings
 from gato_lightning.store import EpisodeStore, TokenEpisode, write_store
 from gato_lightning.tasks import ControlTask, GenerationTask
 from gato_lightning.text import TextTokenizer
@@ -38,8 +39,11 @@ class TaskDataModule(LightningDataModule):
     """One task of the mixture.
 
     Args:
-        timesteps: most timesteps of a training window; None: as many as fit into the context.
-        seed: of everything random in making the episodes.
+        timesteps: most timesteps of a training window, 1 or more; None: as many as fit into the context.
+        seed: of everything random in making the episodes; 0 or more.
+
+    Raises:
+        UserError: an argument of the subclass, or of this, is outside the range in its annotation.
 
     Attributes:
         domain: the suite, by which weights and scores are grouped.
@@ -63,13 +67,12 @@ class TaskDataModule(LightningDataModule):
     text_tokenizer: TextTokenizer
     context_length: int
 
-    def __init__(self, timesteps: int | None = None, seed: int = 0) -> None:
+    def __init__(self, timesteps: PositiveInt | None = None, seed: Seed = 0) -> None:
         super().__init__()
-        if timesteps is not None and timesteps < 1:
-            raise UserError(f"timesteps: {timesteps}, expected at least 1")
         self.timesteps, self.seed = timesteps, seed
         # Hyperparameters go into the cache key here; they reach checkpoints through the run's config.
         self.save_hyperparameters(logger=False)
+        check_settings(self.hparams, type(self))
 
     def jobs(self, split: Split) -> list[Job]:
         """Pieces of work that make the split's episodes, each a few seconds long; run in worker processes, kept in order."""
