@@ -1,7 +1,7 @@
 """Captions and answers for held-out pictures: written, scored and shown while training."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from lightning import LightningModule, Trainer
 
@@ -11,6 +11,7 @@ from callbacks.caption_scores import caption_scores, plain
 from callbacks.held_out_text import HeldOutTextCallback, evenly
 from callbacks.picture_grid import Line, draw_grid, find_picture, find_texts
 from gato_lightning.sampling import DecodingSettings
+from gato_lightning.settings import NonNegativeFloat, NonNegativeInt, PositiveInt, Range, Seed, check_settings
 from gato_lightning.tasks import GenerationTask
 
 
@@ -18,17 +19,17 @@ class CaptioningMetrics(HeldOutTextCallback):
     """Logs `metrics/<task>/<metric>` and a grid of pictures with what was written and what would be right.
 
     Args:
-        every_n_steps: optimiser steps between two evaluations; 0: only at the end.
-        max_examples: held-out examples of each task while training.
+        every_n_steps: optimiser steps between two evaluations, 0 or more; 0: only at the end.
+        max_examples: held-out examples of each task while training, 2 or more.
         final_examples: the same at the end of the fit; None for all.
-        temperature: of captions; 0 takes the likeliest token (Gato, section 4: 0.9).
-        answer_temperature: of answers.
-        max_new_tokens: most tokens of a caption or answer.
-        pictures: pictures in the grid.
+        temperature: of captions, 0 or more; 0 takes the likeliest token (Gato, section 4: 0.9).
+        answer_temperature: of answers, 0 or more.
+        max_new_tokens: most tokens of a caption or answer, 1 or more.
+        pictures: pictures in the grid, 0 or more.
         against_training: at the end, also write captions for the training pictures, as `<task>/train`, and score two baselines
             beside both: `cider_d_constant`, the training caption that scores most when every picture gets it, and
             `cider_d_nearest`, a caption of the training picture (another one) whose colour histogram is nearest.
-        seed: of the sampled tokens.
+        seed: of the sampled tokens; 0 or more.
 
     Attributes:
         results: the latest metrics of every task, on rank 0.
@@ -38,16 +39,17 @@ class CaptioningMetrics(HeldOutTextCallback):
 
     def __init__(
         self,
-        every_n_steps: int = 1000,
-        max_examples: int = 64,
-        final_examples: int | None = None,
-        temperature: float = 0.9,
-        answer_temperature: float = 0.0,
-        max_new_tokens: int = 16,
-        pictures: int = 12,
+        every_n_steps: NonNegativeInt = 1000,
+        max_examples: Annotated[int, Range(least=2)] = 64,
+        final_examples: Annotated[int, Range(least=2)] | None = None,
+        temperature: NonNegativeFloat = 0.9,
+        answer_temperature: NonNegativeFloat = 0.0,
+        max_new_tokens: PositiveInt = 16,
+        pictures: NonNegativeInt = 12,
         against_training: bool = False,
-        seed: int = 0,
+        seed: Seed = 0,
     ) -> None:
+        check_settings(locals(), CaptioningMetrics)
         super().__init__(every_n_steps, seed)
         self.max_examples, self.final_examples = max_examples, final_examples
         self.settings = {

@@ -10,8 +10,8 @@ import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
-from gato_lightning.errors import UserError
 from gato_lightning.sampling import DecodingSettings
+from gato_lightning.settings import NonNegativeInt, Seed, check_settings
 from gato_lightning.tasks import GenerationTask
 
 log = logging.getLogger(__name__)
@@ -23,15 +23,14 @@ class HeldOutTextCallback(Callback, ABC):
     What fails is logged with the task's name and ends neither training nor the other tasks.
 
     Args:
-        every_n_steps: optimiser steps between two evaluations; 0: only at the end.
+        every_n_steps: optimiser steps between two evaluations, 0 or more; 0: only at the end.
         seed: of the sampled tokens, the same at every evaluation; training's own random state is left alone.
     """
 
     kinds: ClassVar[tuple[str, ...]]
 
-    def __init__(self, every_n_steps: int, seed: int) -> None:
-        if every_n_steps < 0:
-            raise UserError(f"every_n_steps is {every_n_steps}; expected 0 or more")
+    def __init__(self, every_n_steps: NonNegativeInt, seed: Seed) -> None:
+        check_settings(locals(), HeldOutTextCallback)
         self.every_n_steps, self.seed = every_n_steps, seed
         self._tasks: dict[str, GenerationTask] = {}
         self._last_step = 0

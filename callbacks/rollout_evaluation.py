@@ -10,13 +10,14 @@ from rich.console import Console
 
 from callbacks.held_out_text import evenly
 from gato_lightning.environments import Environments
-from gato_lightning.errors import UserError, unknown
+from gato_lightning.errors import unknown
 from gato_lightning.figures import tasks_above_figure
 from gato_lightning.policy import ActingSettings
 from gato_lightning.progress_bar import progress_of
 from gato_lightning.report import score_tables, write_csv
 from gato_lightning.rollout import evaluate_tasks, gather_scores
 from gato_lightning.scores import TaskScore, by_domain, interquartile_mean, mean_score, tasks_above
+from gato_lightning.settings import NonNegativeInt, PositiveFloat, PositiveInt, check_settings
 from gato_lightning.tasks import FINAL_SEED, ROLLOUT_SEED, ControlTask
 
 
@@ -27,35 +28,32 @@ class RolloutEvaluation(Callback):
     chosen by. Ranks share the tasks out. An episode that fails is counted; none ends the training.
 
     Args:
-        every_n_steps: steps between evaluations; 0: only at the end.
-        episodes: a task, while training.
-        final_episodes: a task, at the end of `fit`; 0: none.
+        every_n_steps: steps between evaluations, 0 or more; 0: only at the end.
+        episodes: a task, while training; 1 or more.
+        final_episodes: a task, at the end of `fit`, 0 or more; 0: none.
         tasks: names; null: all with an environment.
         max_tasks: of these, at most so many, 1 or more, at even distances; null: all.
-        lanes: most environments at once, of whatever tasks.
+        lanes: most environments at once, of whatever tasks; 1 or more.
         acting: how to act.
         video_tasks: names of the tasks whose first episode at the end is recorded.
-        workers: processes that the environments live in, on each rank; null: one a core.
-        time_limit: seconds that an environment may take for a reset or a step.
+        workers: processes that the environments live in, on each rank, 1 or more; null: one a core.
+        time_limit: seconds that an environment may take for a reset or a step, above 0.
     """
 
     def __init__(
         self,
-        every_n_steps: int = 0,
-        episodes: int = 5,
-        final_episodes: int = 20,
+        every_n_steps: NonNegativeInt = 0,
+        episodes: PositiveInt = 5,
+        final_episodes: NonNegativeInt = 20,
         tasks: list[str] | None = None,
-        lanes: int = 32,
+        lanes: PositiveInt = 32,
         acting: ActingSettings | None = None,
         video_tasks: list[str] | None = None,
-        workers: int | None = None,
-        time_limit: float = 60.0,
-        max_tasks: int | None = None,
+        workers: PositiveInt | None = None,
+        time_limit: PositiveFloat = 60.0,
+        max_tasks: PositiveInt | None = None,
     ) -> None:
-        if max_tasks is not None and max_tasks < 1:
-            raise UserError(f"max_tasks is {max_tasks}; expected 1 or more")
-        if lanes < 1 or (workers is not None and workers < 1) or time_limit <= 0:
-            raise UserError(f"lanes {lanes}, workers {workers}, time_limit {time_limit}: expected positive numbers")
+        check_settings(locals(), RolloutEvaluation)
         self.every_n_steps, self.episodes, self.final_episodes = every_n_steps, episodes, final_episodes
         self.tasks, self.max_tasks, self.lanes, self.acting = tasks, max_tasks, lanes, acting or ActingSettings()
         self.video_tasks = video_tasks or []

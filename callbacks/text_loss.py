@@ -14,6 +14,7 @@ from callbacks.text_baselines import ngram_bits_per_byte, zlib_bits_per_byte
 from gato_lightning.loss import token_losses
 from gato_lightning.segments import Segments
 from gato_lightning.sequence import collate, gather
+from gato_lightning.settings import NonNegativeInt, PositiveInt, check_settings
 from gato_lightning.store import EpisodeStore
 from gato_lightning.tasks import GenerationTask
 from gato_lightning.text import TextTokenizer
@@ -29,8 +30,8 @@ class TextLoss(HeldOutTextCallback):
     The validation loss is taken over a few sequences of all tasks, which is too few to compare with a baseline.
 
     Args:
-        every_n_steps: optimiser steps between two evaluations; 0: only at the end.
-        batch_size: sequences at once.
+        every_n_steps: optimiser steps between two evaluations, 0 or more; 0: only at the end.
+        batch_size: sequences at once, 1 or more.
         baselines: compare with `zlib` and a 5-gram model too: `zlib_bits_per_byte` and `ngram_bits_per_byte`, of the held-out
             texts with a line break between two; the 5-gram model is counted in memory, on all texts that are trained on.
 
@@ -40,7 +41,8 @@ class TextLoss(HeldOutTextCallback):
 
     kinds: ClassVar[tuple[str, ...]] = ("text",)
 
-    def __init__(self, every_n_steps: int = 0, batch_size: int = 16, baselines: bool = False) -> None:
+    def __init__(self, every_n_steps: NonNegativeInt = 0, batch_size: PositiveInt = 16, baselines: bool = False) -> None:
+        check_settings(locals(), TextLoss)
         super().__init__(every_n_steps, seed=0)
         self.batch_size, self.baselines = batch_size, baselines
         self._constants: dict[str, dict[str, float]] = {}

@@ -12,6 +12,7 @@ from datamodules.faults import Fault
 from datamodules.trajectory import random_return
 from gato_lightning.environment_worker import said
 from gato_lightning.errors import ExpertFailure, UserError
+from gato_lightning.settings import PositiveFloat, PositiveInt, Seed
 
 EPISODES_PER_JOB = 25  # about a second of work: enough jobs to keep all processes busy to the end
 
@@ -66,15 +67,13 @@ class EnvironmentTask(TaskDataModule):
     """One task with an environment.
 
     Args:
-        timesteps: most timesteps of a window, in training and acting; None: as many as fit.
-        seed: of everything random in making the episodes.
-        time_limit: seconds that an episode may take.
+        timesteps: most timesteps of a window, in training and acting, 1 or more; None: as many as fit.
+        seed: of everything random in making the episodes; 0 or more.
+        time_limit: seconds that an episode may take, above 0.
     """
 
-    def __init__(self, timesteps: int | None = 1, seed: int = 0, time_limit: float = 300.0) -> None:
+    def __init__(self, timesteps: PositiveInt | None = 1, seed: Seed = 0, time_limit: PositiveFloat = 300.0) -> None:
         super().__init__(timesteps=timesteps, seed=seed)
-        if time_limit <= 0:
-            raise UserError(f"time_limit: {time_limit:g}, expected a number of seconds above 0")
         self.time_limit = time_limit
         self._env: gymnasium.Env | None = None
 

@@ -5,7 +5,7 @@ import functools
 import os
 import sys
 import warnings
-from typing import Any, SupportsFloat
+from typing import Annotated, Any, SupportsFloat
 
 import gymnasium
 import mujoco
@@ -17,8 +17,9 @@ from metaworld.policies import ENV_POLICY_MAP
 from metaworld.sawyer_xyz_env import SawyerXYZEnv
 
 from datamodules.control import ControlDataModule, Expert
-from gato_lightning.errors import UserError, unknown
+from gato_lightning.errors import unknown
 from gato_lightning.patches import PATCH
+from gato_lightning.settings import Range
 
 LONGEST = SawyerXYZEnv.max_path_length  # 500; the simulation refuses further steps
 # Every task has these spaces, if the bounds of its goal are left out; so none has to be made only to be asked.
@@ -121,11 +122,11 @@ class MetaWorldDataModule(ControlDataModule):
 
     Args:
         env_id: the task, such as `reach-v3`.
-        max_episode_steps: an episode ends there without success; at most 500. Experts need 250 or fewer on all tasks
+        max_episode_steps: an episode ends there without success; 1 to 500. Experts need 250 or fewer on all tasks
             but push-back (342), and 135 or fewer on the easier ones.
-        finest_action: the expert's actions are rounded to powers of two, 1, 1/2, 1/4 .. down to this, or 0; None leaves them.
-            A pupil that predicts tokens reaches a lower loss on fewer different actions.
-        image_size: pixels a side of a picture that takes the place of the state; None: the state, (39,).
+        finest_action: the expert's actions are rounded to powers of two, 1, 1/2, 1/4 .. down to this (in (0, 1]), or 0; None
+            leaves them. A pupil that predicts tokens reaches a lower loss on fewer different actions.
+        image_size: pixels a side of a picture that takes the place of the state, 16 or more; None: the state, (39,).
         kwargs: of `ControlDataModule`.
     """
 
@@ -135,20 +136,14 @@ class MetaWorldDataModule(ControlDataModule):
     def __init__(
         self,
         env_id: str,
-        max_episode_steps: int = 250,
-        finest_action: float | None = None,
-        image_size: int | None = None,
+        max_episode_steps: Annotated[int, Range(least=1, most=LONGEST)] = 250,
+        finest_action: Annotated[float, Range(above=0, most=1)] | None = None,
+        image_size: Annotated[int, Range(least=PATCH)] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         if env_id not in ENV_POLICY_MAP:
             raise unknown("Meta-World task", env_id, ENV_POLICY_MAP)
-        if not 1 <= max_episode_steps <= LONGEST:
-            raise UserError(f"max_episode_steps: {max_episode_steps}, expected 1 to {LONGEST}")
-        if finest_action is not None and not 0 < finest_action <= 1:
-            raise UserError(f"finest_action: {finest_action}, expected a number above 0 and up to 1")
-        if image_size is not None and image_size < PATCH:
-            raise UserError(f"image_size: {image_size}, expected null or at least {PATCH}, the side of a patch")
         self.env_id, self.max_episode_steps = env_id, max_episode_steps
         self.finest_action, self.image_size = finest_action, image_size
         if image_size:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from gato_lightning.batch import TokenBatch
 from gato_lightning.errors import UserError, unknown
 from gato_lightning.segments import PromptSettings
 from gato_lightning.sequence import SequencePacker, Slots, collate
+from gato_lightning.settings import NonNegativeFloat, NonNegativeInt, PositiveInt, Range, Seed, check_settings
 from gato_lightning.tasks import ControlTask
 from gato_lightning.text import TextTokenizer
 from gato_lightning.vocabulary import Kind, Vocabulary
@@ -30,11 +31,15 @@ class TaskSpec:
 
     Args:
         datamodule: what the task's episodes are.
-        weight: relative; the share of the sequences that the task opens, within its domain where that has a weight of its own.
+        weight: relative, 0 or more; the share of the sequences that the task opens, within its domain where that has a weight
+            of its own.
     """
 
     datamodule: TaskDataModule
-    weight: float = 1.0
+    weight: NonNegativeFloat = 1.0
+
+    def __post_init__(self) -> None:
+        check_settings(vars(self), type(self))
 
 
 class SequenceDataset(Dataset[list[Slots]]):
@@ -79,38 +84,40 @@ class MixtureDataModule(LightningDataModule):
 
     Args:
         tasks: by name; the name is the key in configs and in every log.
-        batch_size: sequences a step on each rank.
-        context_length: slots of a sequence; the model's.
+        batch_size: sequences a step on each rank, 1 or more.
+        context_length: slots of a sequence, 2 or more; the model's.
         vocabulary: the id ranges; the model's.
         prompts: how prompts are drawn.
         cache_dir: where episodes are stored.
         tokenizer_path: a SentencePiece model of 32000 pieces; null takes the one that ships.
-        workers: processes that collect; null: one a core.
-        loader_workers: processes that make batches while the model trains; 0: none.
-        val_sequences: sequences of the validation loss, of all tasks alike.
-        seed: with its index, all that a sequence depends on.
+        workers: processes that collect, 1 or more; null: one a core.
+        loader_workers: processes that make batches while the model trains, 0 or more; 0: none.
+        val_sequences: sequences of the validation loss, of all tasks alike; 1 or more.
+        seed: with its index, all that a sequence depends on; 0 or more.
         observed_text_loss: whether the text of observations (missions, questions) is predicted, as the paper's formula has it;
             false: only the text that is written, and actions.
-        domain_weights: by domain, what the weights of its tasks sum to; a domain that is not named keeps them as they are.
+        domain_weights: by domain, what the weights of its tasks sum to, 0 or more; a domain that is not named keeps them as
+            they are.
     """
 
     def __init__(
         self,
         tasks: dict[str, TaskSpec],
-        batch_size: int = 8,
-        context_length: int = 256,
+        batch_size: PositiveInt = 8,
+        context_length: Annotated[int, Range(least=2)] = 256,
         vocabulary: Vocabulary | None = None,
         prompts: PromptSettings | None = None,
         cache_dir: str = "data",
         tokenizer_path: str | None = None,
-        workers: int | None = None,
-        loader_workers: int = 0,
-        val_sequences: int = 128,
-        seed: int = 0,
+        workers: PositiveInt | None = None,
+        loader_workers: NonNegativeInt = 0,
+        val_sequences: PositiveInt = 128,
+        seed: Seed = 0,
         observed_text_loss: bool = True,
-        domain_weights: dict[str, float] | None = None,
+        domain_weights: dict[str, NonNegativeFloat] | None = None,
     ) -> None:
         super().__init__()
+        check_settings(locals(), MixtureDataModule)
         weights = {name: spec.weight for name, spec in tasks.items()}
         domains = {name: spec.datamodule.domain for name, spec in tasks.items()}
         self.shares = shares(weights, domains, domain_weights or {})

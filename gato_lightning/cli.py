@@ -33,7 +33,7 @@ from omegaconf.errors import OmegaConfBaseException
 from gato_lightning.allocator import keep_freed_memory
 from gato_lightning.checkpoint import differences
 from gato_lightning.config_files import read_config_files, split_config_args, to_yaml
-from gato_lightning.errors import UserError
+from gato_lightning.errors import UserError, mistake_in
 from gato_lightning.explain import explain
 from gato_lightning.quiet import quiet
 from gato_lightning.report_page import report
@@ -146,10 +146,12 @@ class GatoCLI(LightningCLI):
         """Builds everything; a task that cannot be built is named."""
         try:
             super().instantiate_classes()
-        except UserError as error:
+        except ValueError as error:
+            if (mistake := mistake_in(error)) is None:
+                raise
             tasks, overrides = stanzas(self.file_config), task_overrides(self.overrides)
             bad = bad_stanza(self.tasks_type, tasks, overrides, instantiate=True)
-            raise UserError(f"task '{bad[0]}': {bad[1]}" if bad else str(error)) from error
+            raise UserError(f"task '{bad[0]}': {bad[1]}" if bad else str(mistake)) from error
         self._compare_with_checkpoint()
 
     def _compare_with_checkpoint(self) -> None:
@@ -169,7 +171,7 @@ class GatoCLI(LightningCLI):
         try:
             return super().instantiate_trainer(**kwargs)
         except ValueError as error:
-            raise UserError(f"trainer: {error}") from error
+            raise UserError(f"trainer: {mistake_in(error) or error}") from error
 
     def _run_subcommand(self, subcommand: str) -> None:
         try:

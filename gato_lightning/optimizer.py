@@ -8,28 +8,37 @@ from torch import nn
 from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from gato_lightning.errors import UserError
+from gato_lightning.settings import NonNegativeFloat, NonNegativeInt, PositiveFloat, Share, ShareBelowOne, check_settings
+
 
 @dataclass(frozen=True)
 class OptimizerConfig:
     """Settings of the optimiser.
 
     Args:
-        learning_rate: at its peak.
-        betas: of AdamW.
-        eps: of AdamW.
-        weight_decay: on matrices; vectors (norms, biases) have none.
-        warmup_steps: steps of linear warm-up; fewer where the run is shorter.
-        warmup_from: learning rate of the first step.
-        final_fraction: of the peak, where the cosine ends.
+        learning_rate: at its peak; above 0.
+        betas: of AdamW, each in [0, 1).
+        eps: of AdamW; above 0.
+        weight_decay: on matrices; vectors (norms, biases) have none; 0 or more.
+        warmup_steps: steps of linear warm-up; fewer where the run is shorter; 0 or more.
+        warmup_from: learning rate of the first step; above 0, at most `learning_rate`.
+        final_fraction: of the peak, where the cosine ends; in [0, 1].
     """
 
-    learning_rate: float = 1e-4
-    betas: tuple[float, float] = (0.9, 0.95)
-    eps: float = 1e-8
-    weight_decay: float = 0.1
-    warmup_steps: int = 15000
-    warmup_from: float = 1e-7
-    final_fraction: float = 0.1
+    learning_rate: PositiveFloat = 1e-4
+    betas: tuple[ShareBelowOne, ShareBelowOne] = (0.9, 0.95)
+    eps: PositiveFloat = 1e-8
+    weight_decay: NonNegativeFloat = 0.1
+    warmup_steps: NonNegativeInt = 15000
+    warmup_from: PositiveFloat = 1e-7
+    final_fraction: Share = 0.1
+
+    def __post_init__(self) -> None:
+        check_settings(vars(self), type(self))
+        if self.warmup_from > self.learning_rate:
+            limit = f"at most learning_rate, which is {self.learning_rate}"
+            raise UserError(f"OptimizerConfig.warmup_from: {self.warmup_from}, expected {limit}")
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:

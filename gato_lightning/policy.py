@@ -17,6 +17,7 @@ from gato_lightning.episode import stack
 from gato_lightning.model import Gato
 from gato_lightning.segments import Segments
 from gato_lightning.sequence import Slots, gather, slots_of
+from gato_lightning.settings import NonNegativeFloat, PositiveInt, check_settings
 from gato_lightning.tasks import ControlTask
 
 
@@ -26,13 +27,16 @@ class ActingSettings:
 
     Args:
         prompt: the beginning (`start`) of a successful demonstration (Gato, section 2.4), its `end` (the goal), or `none`.
-        prompt_length: most slots of it, in whole timesteps, though at least one timestep; None: as in training.
-        temperature: of sampling; 0 takes the likeliest action token. Unstated in the paper.
+        prompt_length: most slots of it, in whole timesteps, though at least one timestep; 1 or more; None: as in training.
+        temperature: of sampling, 0 or more; 0 takes the likeliest action token. Unstated in the paper.
     """
 
     prompt: Literal["start", "end", "none"] = "start"
-    prompt_length: int | None = None
-    temperature: float = 1.0
+    prompt_length: PositiveInt | None = None
+    temperature: NonNegativeFloat = 1.0
+
+    def __post_init__(self) -> None:
+        check_settings(vars(self), type(self))
 
 
 class Policy:

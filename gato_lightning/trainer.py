@@ -31,6 +31,7 @@ from gato_lightning.progress_bar import StepProgressBar
 from gato_lightning.report import control_report, score_tables, write_csv, write_json
 from gato_lightning.rollout import OnEpisode, evaluate_tasks, gather_scores
 from gato_lightning.scores import EpisodeResult, TaskScore
+from gato_lightning.settings import PositiveFloat, PositiveInt, Seed, check_settings
 from gato_lightning.tasks import FINAL_SEED, ControlTask
 
 
@@ -71,12 +72,12 @@ class GatoTrainer(Trainer):
         ckpt_path: str | None = None,
         tasks: str | None = None,
         suite: str | None = None,
-        episodes: int = 20,
-        seed: int = FINAL_SEED,
+        episodes: PositiveInt = 20,
+        seed: Seed = FINAL_SEED,
         acting: ActingSettings = ActingSettings(),
-        lanes: int = 32,
-        workers: int | None = None,
-        time_limit: float = 60.0,
+        lanes: PositiveInt = 32,
+        workers: PositiveInt | None = None,
+        time_limit: PositiveFloat = 60.0,
         videos: str | None = None,
         output: str | None = None,
     ) -> list[TaskScore]:
@@ -90,22 +91,20 @@ class GatoTrainer(Trainer):
             ckpt_path: the checkpoint. Without `--config`, the config of the run that wrote it is used.
             tasks: names of control tasks, with commas between; all of them if left out.
             suite: domains whose tasks are played, with commas between, such as `babyai,metaworld`; all if left out.
-            episodes: episodes a task.
-            seed: of a task's first episode; by default one that neither demonstrations nor any choice have used.
+            episodes: episodes a task, 1 or more.
+            seed: of a task's first episode; by default one that neither demonstrations nor any choice have used; 0 or more.
             acting: how the agent acts.
-            lanes: environments at once, of whatever tasks.
-            workers: processes that the environments live in, for each device; one a core in all if left out.
-            time_limit: seconds that an environment may take for a reset or a step.
+            lanes: environments at once, of whatever tasks; 1 or more.
+            workers: processes that the environments live in, for each device; 1 or more; one a core in all if left out.
+            time_limit: seconds that an environment may take for a reset or a step, above 0.
             videos: names of the tasks whose first episode is recorded, with commas between, or `all`.
             output: the `.json` file to write; by default the checkpoint's name with `.rollout.json`. The episodes go into a CSV
                 file, the figure into a PNG file and the videos into a folder of that name. Until all is done, `.part` files
                 keep the episodes, and the same command goes on from them.
         """
+        check_settings(locals(), GatoTrainer.rollout)
         if ckpt_path is None:
             raise UserError("rollout needs --ckpt_path")
-        for name, value in {"episodes": episodes, "lanes": lanes, "workers": workers, "time_limit": time_limit}.items():
-            if value is not None and value <= 0:
-                raise UserError(f"--{name} {value}: expected a positive number")
         path = Path(output) if output else Path(ckpt_path).with_suffix(".rollout.json")
         _check_outputs(path, bool(videos))
         checkpoint = self.strategy.checkpoint_io.load_checkpoint(ckpt_path)

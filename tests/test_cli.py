@@ -349,8 +349,8 @@ class TestRollout:
         [
             ("--suite=toy-txt", "unknown suite 'toy-txt'; did you mean toy-text?"),
             ("--videos=cartpol", "unknown task in --videos 'cartpol'; did you mean cartpole?"),
-            ("--episodes=0", "--episodes 0: expected a positive number"),
-            ("--time_limit=-1", "--time_limit -1.0: expected a positive number"),
+            ("--episodes=0", "rollout.episodes: 0, expected a whole number, 1 or more"),
+            ("--time_limit=-1", "rollout.time_limit: -1.0, expected a number, above 0"),
         ],
     )
     def test_wrong_options_are_told_in_one_line(self, checkpoint, capsys, option, message):

@@ -101,7 +101,7 @@ def test_examples_are_taken_at_even_distances():
 
 
 def test_a_negative_cadence_is_refused():
-    with pytest.raises(UserError, match="every_n_steps is -1"):
+    with pytest.raises(UserError, match="every_n_steps: -1, expected"):
         CaptioningMetrics(every_n_steps=-1)
 
 

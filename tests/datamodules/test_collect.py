@@ -179,5 +179,5 @@ def test_how_long_an_episode_may_take_makes_no_other_store(tmp_path):
 
 
 def test_a_time_limit_is_positive():
-    with pytest.raises(UserError, match="time_limit: 0, expected a number of seconds above 0"):
+    with pytest.raises(UserError, match="time_limit: 0, expected a number, above 0"):
         walk(time_limit=0)

@@ -170,7 +170,7 @@ def test_a_task_of_which_nothing_is_left_is_told_and_the_others_are_collected(ro
         (["--suite", "metaword"], "unknown suite 'metaword'; did you mean metaworld?"),
         ([], "nothing to collect: expected --suite, --tasks, --all, or --env with --policy"),
         (["--env", "CartPole-v1"], "--env and --policy belong together"),
-        (["--tasks", "taxi", "--episodes", "0"], "episodes: 0, expected at least 1"),
+        (["--tasks", "taxi", "--episodes", "0"], "episodes: 0, expected a whole number, 1 or more"),
         (["--env", "CartPole-v1", "--policy", "math.cos"], "policy 'math.cos': expected package.module:name"),
         (["--env", "CartPole-v1", "--policy", "math:cosine"], "policy 'math:cosine': math has no function or class 'cosine'"),
         (["--env", "CartPole-v1", "--policy", "none.zip"], "policy none.zip: no model of Stable-Baselines3"),

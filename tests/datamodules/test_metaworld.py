@@ -124,9 +124,12 @@ def test_pictures_take_the_place_of_the_state():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"env_id": "reach-v3", "image_size": 8}, "image_size: 8, expected null or at least 16"),
+        ({"env_id": "reach-v3", "image_size": 8}, "image_size: 8, expected a whole number, 16 or more"),
         ({"env_id": "drawer-opn-v3"}, "'drawer-opn-v3'; did you mean drawer-open-v3"),
-        ({"env_id": "reach-v3", "max_episode_steps": 501}, "max_episode_steps: 501, expected 1 to 500"),
+        (
+            {"env_id": "reach-v3", "max_episode_steps": 501},
+            "max_episode_steps: 501, expected a whole number, 1 or more and at most 500",
+        ),
         ({"env_id": "reach-v3", "finest_action": 2}, "finest_action: 2"),
     ],
 )

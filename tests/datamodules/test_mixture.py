@@ -115,7 +115,7 @@ def test_a_domain_has_the_weight_that_is_given(tmp_path):
     ("domain_weights", "message"),
     [
         ({"clasic-control": 1.0}, "unknown domain in data.domain_weights 'clasic-control'; did you mean classic-control"),
-        ({"classic-control": -1.0}, "data.domain_weights.classic-control: -1.0"),
+        ({"classic-control": -1.0}, "domain_weights.classic-control: -1.0"),
         ({"classic-control": 0.0}, "all weights are 0"),
     ],
 )
@@ -128,8 +128,8 @@ def test_domain_weights_are_checked(tmp_path, domain_weights, message):
     ("tasks", "message"),
     [
         ({}, "data.tasks: empty"),
-        ({"a": -1.0}, "data.tasks.a.weight: -1.0"),
-        ({"a": float("nan")}, "data.tasks.a.weight: nan"),
+        ({"a": -1.0}, "TaskSpec.weight: -1.0"),
+        ({"a": float("nan")}, "TaskSpec.weight: nan"),
         ({"a": 0.0}, "all weights are 0"),
     ],
 )
@@ -145,9 +145,8 @@ def test_a_control_task_that_is_none_is_named_with_near_matches(data):
 
 def test_a_timestep_longer_than_the_context_is_named(data):
     folder = data.tasks["cartpole"].datamodule.folder("train").parent
-    short = mixture(folder, {"cartpole": TaskSpec(cartpole())}, context_length=4)
-    with pytest.raises(UserError, match="task cartpole: a timestep of 6 tokens is longer than the context of 4"):
-        short.setup("fit")
+    with pytest.raises(UserError, match="task cartpole: a timestep of 6 tokens is longer than the context of 4: observation"):
+        mixture(folder, {"cartpole": TaskSpec(cartpole())}, context_length=4)
 
 
 class Faulty(ControlDataModule):

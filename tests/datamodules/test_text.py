@@ -235,7 +235,7 @@ def test_wrong_settings_and_files_are_named(tmp_path: Path, folder: Path):
             [module.jobs(split) for split in ("train", "val")]
     for settings, message in (
         ({"sources": []}, "sources is empty"),
-        ({"piece_tokens": 4}, "piece_tokens is 4; expected 8 or more"),
+        ({"piece_tokens": 4}, "piece_tokens: 4, expected a whole number, 8 or more"),
         ({"piece_tokens": 63, "sources": [str(folder)]}, "a context of 64 holds 62 at most"),
     ):
         with pytest.raises(UserError, match=message):
