@@ -32,7 +32,7 @@ Job = Callable[[], Iterable[Episode | Fault]]
 Measurement = Callable[[], list[float]]
 
 TOO_LONG = "a timestep of {} tokens is longer than the context of {}"
-FORMAT = 1  # of stored episodes; raise it when their meaning changes, so that old stores are made anew
+FORMAT = 2  # of stored episodes; raise it when their meaning changes, so that old stores are made anew
 
 
 class TaskDataModule(LightningDataModule):

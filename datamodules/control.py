@@ -13,6 +13,7 @@ from datamodules.base import Job, Measurement, Split
 from datamodules.environment_task import EnvironmentTask
 from datamodules.trajectory import Trajectory
 from gato_lightning.episode import Episode, stack
+from gato_lightning.randomness import Purpose, generator
 from gato_lightning.store import TokenEpisode
 from gato_lightning.tasks import DEMONSTRATION_SEED, REFERENCE_SEED, VALIDATION_SEED, ControlTask, Reference
 
@@ -154,7 +155,7 @@ class ControlDataModule(EnvironmentTask):
         return Trajectory(observations, actions, rewards, bool(terminated), info)
 
     def _demonstration(self, seed: int) -> Episode:
-        return self._demonstrate(seed, np.random.default_rng(seed))
+        return self._demonstrate(seed, generator(Purpose.NOISE, seed))
 
     def _expert_return(self, seed: int) -> float:
         return float(self._demonstrate(seed, None).rewards.sum())

@@ -33,7 +33,7 @@ from gato_lightning.tasks import DEMONSTRATION_SEED, REFERENCE_SEED
 
 Policy = Literal["expert", "random"]
 DATASET = "expert-v0"  # behind the task's name
-FORMAT = 2  # of blocks; raise it when their meaning changes
+FORMAT = 3  # of blocks and data sets; raise it when their meaning changes, so that old ones are not used
 _FIRST_SEED: dict[Policy, int] = {"expert": DEMONSTRATION_SEED, "random": REFERENCE_SEED}
 
 
@@ -87,7 +87,7 @@ class Plan:
 
     def settings(self) -> dict[str, Any]:
         """What the metadata say of how the data set was asked for."""
-        return {"episodes_asked": self.episodes, "seed": self.seed, "min_score": self.min_score}
+        return {"format": FORMAT, "episodes_asked": self.episodes, "seed": self.seed, "min_score": self.min_score}
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from gymnasium import Space, spaces
 
 from gato_lightning.episode import is_text, stack
 from gato_lightning.errors import UserError
+from gato_lightning.randomness import Purpose, seed_for
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,10 @@ def random_return(env: gymnasium.Env, action_space: Space, seed: int) -> float:
     Args:
         env: the environment.
         action_space: what is drawn from.
-        seed: of the episode and of the actions.
+        seed: of the episode; the actions are independent of what the environment draws by it.
     """
     env.reset(seed=seed)
-    action_space.seed(seed)
+    action_space.seed(seed_for(Purpose.RANDOM_PLAY, seed))
     total, done = 0.0, False
     while not done:
         _, reward, terminated, truncated, _ = env.step(action_space.sample())

@@ -15,6 +15,7 @@ import torch
 from gato_lightning.decoding import Lanes, choose
 from gato_lightning.episode import stack
 from gato_lightning.model import Gato
+from gato_lightning.randomness import Purpose, generator
 from gato_lightning.segments import Segments
 from gato_lightning.sequence import Slots, gather, slots_of
 from gato_lightning.tasks import ControlTask
@@ -58,7 +59,7 @@ class Policy:
     def reset(self, lane: int, task: ControlTask, seed: int) -> None:
         """Begins an episode of a task in a lane, with a demonstration drawn by the seed."""
         self._tasks[lane] = task
-        self._rng[lane] = np.random.default_rng((self._seed, seed))
+        self._rng[lane] = generator(Purpose.ACTING, self._seed, seed)
         prompt = self._draw_prompt(task, self._rng[lane])
         self._history[lane] = []
         self._pending[lane] = prompt

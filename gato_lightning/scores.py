@@ -1,5 +1,8 @@
 """Scores of episodes, tasks and domains (Gato, section 4.1).
 
+One rule for what failed: an episode that failed has no score and its task's score is that of the others; where all of a task's
+episodes failed, each of them counts 0, in means, interquartile means, their intervals and counts of tasks alike.
+
 Agarwal et al. 2021: "Deep Reinforcement Learning at the Edge of the Statistical Precipice".
 """
 
@@ -94,6 +97,13 @@ class TaskScore:
         return (np.array(self.returns, np.float64) - self.random) / abs(self.expert - self.random)
 
     @property
+    def counted_scores(self) -> np.ndarray:
+        """What stands for the task beside other tasks: its episodes' scores, or a 0 for each where all failed."""
+        if not self.comparable or self.returns:
+            return self.episode_scores
+        return np.zeros(len(self.episodes))
+
+    @property
     def success_rate(self) -> float | None:
         """Share of the finished episodes with success; None where the environment says nothing of it."""
         known = [one.success for one in self.finished if one.success is not None]
@@ -119,7 +129,7 @@ def by_domain(scores: Iterable[TaskScore]) -> dict[str, list[TaskScore]]:
 
 def counted_scores(scores: Iterable[TaskScore]) -> list[float]:
     """The score of every task that counts: 0 where all episodes failed, none where expert and random do not differ."""
-    return [one.score or 0.0 for one in scores if one.comparable and one.episodes]
+    return [float(one.counted_scores.mean()) for one in scores if len(one.counted_scores)]
 
 
 def mean_score(scores: Iterable[TaskScore]) -> float | None:
@@ -129,16 +139,16 @@ def mean_score(scores: Iterable[TaskScore]) -> float | None:
 
 
 def interquartile_mean(scores: Iterable[TaskScore], seed: int = 0) -> Estimate | None:
-    """Mean of the middle half of all episodes' scores, not clipped.
+    """Mean of the middle half of all episodes' counted scores, not clipped.
 
     The interval comes from a stratified bootstrap: episodes are drawn anew within each task (Agarwal et al. 2021, with an
     episode for a run).
 
     Args:
-        scores: of the tasks; those without a score are left out.
+        scores: of the tasks; those that nothing is counted of are left out.
         seed: of the bootstrap.
     """
-    samples = [one.episode_scores for one in scores if len(one.episode_scores)]
+    samples = [one.counted_scores for one in scores if len(one.counted_scores)]
     if not samples:
         return None
     value = float(_iqm(*samples))
