@@ -16,10 +16,10 @@ from lightning import LightningDataModule
 
 from datamodules.faults import Fault, check_faults
 from datamodules.stream import Lanes, PartStream
-from gato_lightning.embedding import NUM_LOCAL
 from gato_lightning.episode import Episode
 from gato_lightning.errors import UserError
 from gato_lightning.image_files import ImageSettings
+from gato_lightning.lengths import TOO_LONG, check_length
 from gato_lightning.segments import PromptSettings, SegmentSampler
 from gato_lightning.store import EpisodeStore, TokenEpisode, write_store
 from gato_lightning.tasks import ControlTask, GenerationTask
@@ -31,7 +31,6 @@ Split = Literal["train", "val"]
 Job = Callable[[], Iterable[Episode | Fault]]
 Measurement = Callable[[], list[float]]
 
-TOO_LONG = "a timestep of {} tokens is longer than the context of {}"
 FORMAT = 2  # of stored episodes; raise it when their meaning changes, so that old stores are made anew
 
 
@@ -154,10 +153,7 @@ class TaskDataModule(LightningDataModule):
         Raises:
             UserError: it does not.
         """
-        if slots > self.context_length:
-            raise UserError(TOO_LONG.format(slots, self.context_length))
-        if observed > NUM_LOCAL:
-            raise UserError(f"an observation of {observed} tokens is longer than the {NUM_LOCAL} local positions")
+        check_length(observed, slots, self.context_length)
 
     def write(
         self,

@@ -27,8 +27,7 @@ from datamodules.control import ControlDataModule
 from datamodules.environment_task import blocks
 from datamodules.minari_files import episode_metadata, plain, versions, write_episode, write_metadata
 from datamodules.suites import Task
-from gato_lightning.environment_worker import said
-from gato_lightning.errors import ExpertFailure, UserError
+from gato_lightning.errors import ExpertFailure, UserError, said
 from gato_lightning.tasks import DEMONSTRATION_SEED, REFERENCE_SEED
 
 Policy = Literal["expert", "random"]
@@ -118,7 +117,7 @@ class Block:
         try:
             _opened(self.plan.task)
         except Exception as error:  # whatever a foreign constructor may raise
-            return _told(error)
+            return said(error)
         self.plan.work.mkdir(parents=True, exist_ok=True)
         records = []
         for seed in self.seeds:
@@ -143,7 +142,7 @@ class Block:
             return {"failure": str(error)}
         except Exception as error:  # an environment's, of any type; it may be broken now
             _close()
-            return {"failure": _told(error)}
+            return {"failure": said(error)}
         try:
             write_episode(self.plan.arrow(seed), module.observation_space, module.action_space, played)
         except UserError as error:  # a value outside its space
@@ -263,7 +262,3 @@ def _close() -> None:
     for module in _OPEN.values():
         module.drop_env()
     _OPEN.clear()
-
-
-def _told(error: Exception) -> str:
-    return str(error) if isinstance(error, UserError) else said(error)

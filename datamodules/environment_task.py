@@ -10,8 +10,7 @@ import gymnasium
 from datamodules.base import TaskDataModule
 from datamodules.faults import Fault
 from datamodules.trajectory import random_return
-from gato_lightning.environment_worker import said
-from gato_lightning.errors import ExpertFailure, UserError
+from gato_lightning.errors import ExpertFailure, UserError, said
 
 EPISODES_PER_JOB = 25  # about a second of work: enough jobs to keep all processes busy to the end
 

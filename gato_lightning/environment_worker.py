@@ -12,7 +12,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from gato_lightning.errors import UserError
+from gato_lightning.errors import UserError, said
 from gato_lightning.observations import fault
 from gato_lightning.tasks import ControlTask
 from gato_lightning.video import MAX_FRAMES, Gif, encode_gif
@@ -180,11 +180,6 @@ def _made(task: ControlTask, **settings: Any) -> gymnasium.Env:
     if env.action_space != task.tokenizer.action_space:
         raise UserError(f"the environment's action space is {env.action_space}, that of the data {task.tokenizer.action_space}")
     return env
-
-
-def said(error: BaseException) -> str:
-    """An error in one line."""
-    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _waits(connection: Connection, parent: int) -> bool:

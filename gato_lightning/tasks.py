@@ -8,6 +8,7 @@ from typing import Any, Literal
 import gymnasium
 import numpy as np
 
+from gato_lightning.errors import UserError
 from gato_lightning.store import EpisodeStore
 from gato_lightning.timestep import TimestepTokenizer
 
@@ -59,6 +60,17 @@ class ControlTask:
     expert: Reference
     random: Reference
     prompt_length: int | None = None
+
+    def check(self) -> None:
+        """Whether the agent can act in it.
+
+        Raises:
+            UserError: it cannot; names the task.
+        """
+        try:
+            _ = self.tokenizer.action_ids
+        except UserError as error:
+            raise UserError(f"task {self.name}: {error}; leave it out of the `tasks` that are played") from error
 
     @cached_property
     def successful(self) -> np.ndarray:

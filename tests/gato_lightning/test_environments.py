@@ -11,6 +11,7 @@ from gymnasium import spaces
 
 from gato_lightning.environments import Environments
 from gato_lightning.episode_log import EpisodeLog
+from gato_lightning.errors import UserError
 from gato_lightning.rollout import play
 from gato_lightning.tasks import ControlTask, Reference
 from gato_lightning.timestep import TimestepTokenizer
@@ -129,6 +130,26 @@ def test_an_agent_that_raises_fails_the_episodes_at_play_and_no_others(text):
     assert len(score.failures) == 4
     assert "the agent failed: ValueError: no such token" in score.failures[0]
     assert score.returns == [float(STEPS)] * 2
+
+
+def test_an_episode_that_the_agent_cannot_act_in_fails_alone(text, caplog):
+    class Picky(Ones):
+        def reset(self, lane, task, seed):
+            if seed == 11:
+                raise LookupError("no demonstration")
+            super().reset(lane, task, seed)
+
+        def act(self, observations):
+            actions = super().act(observations)
+            return {lane: UserError("too long") if observations[lane].tolist() == [2, 13] else 1 for lane in actions}
+
+    [score] = played([task(text)], actor=Picky())
+    assert score.failures == [
+        "seed 11: the agent failed: LookupError: no demonstration",
+        "seed 13: the agent failed: too long",
+    ]
+    assert score.returns == [float(STEPS)] * 4
+    assert "task counting, seed 13 failed after 2 steps: the agent failed: too long" in caplog.text
 
 
 def test_every_lane_sees_its_own_episode_from_the_start(text):
