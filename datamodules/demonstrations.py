@@ -255,6 +255,7 @@ def _opened(task: Task) -> ControlDataModule:
     if task.name not in _OPEN:
         _close()
         _OPEN[task.name] = task.make()
+        _OPEN[task.name].name = task.name
     return _OPEN[task.name]
 
 

@@ -20,7 +20,7 @@ from datamodules.minari_files import plain
 from gato_lightning.episode import Episode, is_text
 from gato_lightning.errors import UserError, unknown
 from gato_lightning.store import TokenEpisode
-from gato_lightning.tasks import REFERENCE_SEED, ControlTask, Reference
+from gato_lightning.tasks import MAX_EPISODE_STEPS, REFERENCE_SEED, ControlTask, Reference
 
 
 class MinariDataModule(EnvironmentTask):
@@ -39,6 +39,7 @@ class MinariDataModule(EnvironmentTask):
         timesteps: most timesteps of a window, in training and acting; None: as many as fit.
         seed: of nothing here; every task has one.
         time_limit: seconds that an episode of random play may take.
+        max_episode_steps: an episode of random play, or of a rollout, that has not ended by then is cut there; at least 1.
 
     Raises:
         UserError: there is no such data set, it cannot be read, or its spaces are not those of its environment.
@@ -55,8 +56,9 @@ class MinariDataModule(EnvironmentTask):
         timesteps: int | None = 1,
         seed: int = 0,
         time_limit: float = 300.0,
+        max_episode_steps: int = MAX_EPISODE_STEPS,
     ) -> None:
-        super().__init__(timesteps=timesteps, seed=seed, time_limit=time_limit)
+        super().__init__(timesteps=timesteps, seed=seed, time_limit=time_limit, max_episode_steps=max_episode_steps)
         self.dataset_id, self.val_episodes, self.min_score = dataset_id, val_episodes, min_score
         self.reference_episodes = reference_episodes
         self.data = open_dataset(dataset_id, download)
@@ -130,6 +132,7 @@ class MinariDataModule(EnvironmentTask):
             timesteps=self.timesteps,
             expert=self._reference("expert", measured),
             random=self._reference("random", measured),
+            max_episode_steps=self.max_episode_steps,
         )
 
     def _reference(self, policy: str, measured: dict[str, dict[str, float]]) -> Reference:

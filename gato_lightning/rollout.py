@@ -45,6 +45,7 @@ class _Running:
     length: int = 0
     success: bool | None = None
     video: Gif | None = None
+    truncated: bool = False
     failure: str = ""
     begun: bool = False
 
@@ -53,16 +54,18 @@ class _Running:
         if outcome.video_failure:
             log.warning("no video of task %s, seed %d: %s", self.task.name, self.seed, outcome.video_failure)
         self.observation, self.failure = outcome.observation, outcome.failure
-        self.success, self.video = outcome.success, outcome.video
+        self.success, self.video, self.truncated = outcome.success, outcome.video, outcome.truncated
         self.total, self.length = self.total + outcome.reward, self.length + self.begun
         self.begun = True
+        if outcome.cut:
+            log.warning("task %s, seed %d: cut after %d steps (max_episode_steps)", self.task.name, self.seed, self.length)
         return outcome.over or bool(outcome.failure)
 
     def result(self) -> EpisodeResult:
         if self.failure:
             log.warning("task %s, seed %d failed after %d steps: %s", self.task.name, self.seed, self.length, self.failure)
             return EpisodeResult(self.seed, None, self.length, failure=self.failure)
-        return EpisodeResult(self.seed, self.total, self.length, self.success)
+        return EpisodeResult(self.seed, self.total, self.length, self.success, truncated=self.truncated)
 
 
 def play(
@@ -77,7 +80,8 @@ def play(
     """Plays an episode for each task and seed, as many at once as there are lanes.
 
     An episode whose environment raises, hangs, dies or observes what is not in its space fails, is logged with its task and
-    seed and counted, and the others go on. So does one that the actor cannot act in; where it raises, all that are at play.
+    seed and counted, and the others go on. So does one that the actor cannot act in; where it raises, all that are at play. An
+    episode that does not end is cut at its task's `max_episode_steps`.
 
     Args:
         actor: who acts.

@@ -30,6 +30,7 @@ class EpisodeResult:
         length: timesteps.
         success: whether the environment reported success at any step; None if it says nothing of it.
         failure: what went wrong in the environment or the evaluation itself; such an episode is counted and has no return.
+        truncated: whether it did not end by itself but at a limit of steps, the environment's or `max_episode_steps`.
     """
 
     seed: int
@@ -37,6 +38,7 @@ class EpisodeResult:
     length: int
     success: bool | None = None
     failure: str = ""
+    truncated: bool = False
 
 
 @dataclass
@@ -199,6 +201,7 @@ def _summary(scores: list[TaskScore]) -> dict[str, Any]:
         "left_out": [f"{one.task}: expert and random do not differ" for one in scores if not one.comparable],
         "episodes": sum(len(one.finished) for one in scores),
         "failed_episodes": sum(len(one.failures) for one in scores),
+        "truncated_episodes": sum(episode.truncated for one in scores for episode in one.finished),
         "mean_score": mean_score(scores),
         "interquartile_mean": None if middle is None else [middle.value, middle.low, middle.high],
         "tasks_above_percent": dict(zip(map(str, PERCENTAGES), tasks_above(scores, PERCENTAGES).tolist(), strict=True)),

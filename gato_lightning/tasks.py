@@ -14,6 +14,8 @@ from gato_lightning.timestep import TimestepTokenizer
 
 SUCCESS = 0.8  # Gato, section 3.1: demonstrations of at least 80% of the expert's return
 
+MAX_EPISODE_STEPS = 10_000  # of an episode, unless a task says otherwise: an environment need not end by itself
+
 # First seeds of episodes, far apart, so that no episode is used for two purposes.
 DEMONSTRATION_SEED = 0
 VALIDATION_SEED = 100_000_000
@@ -49,6 +51,7 @@ class ControlTask:
         expert: the expert's return.
         random: the uniformly random policy's return.
         prompt_length: most slots of a prompt in training; None: half the context.
+        max_episode_steps: an episode is cut there if it has not ended before.
     """
 
     name: str
@@ -60,6 +63,7 @@ class ControlTask:
     expert: Reference
     random: Reference
     prompt_length: int | None = None
+    max_episode_steps: int = MAX_EPISODE_STEPS
 
     def check(self) -> None:
         """Whether the agent can act in it.
