@@ -8,13 +8,12 @@ from itertools import zip_longest
 from types import MappingProxyType
 from typing import Any, Protocol
 
-import torch
-
 from gato_lightning.environment_worker import Outcome
 from gato_lightning.environments import Environments
 from gato_lightning.errors import said
 from gato_lightning.model import Gato
 from gato_lightning.policy import ActingSettings, Policy
+from gato_lightning.ranks import gather
 from gato_lightning.scores import EpisodeResult, TaskScore
 from gato_lightning.tasks import ControlTask
 from gato_lightning.video import Gif
@@ -199,8 +198,4 @@ def gather_scores(scores: list[TaskScore]) -> list[TaskScore]:
     Returns:
         A score per task, in their order.
     """
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
-        return scores
-    gathered: list[list[TaskScore]] = [[] for _ in range(torch.distributed.get_world_size())]
-    torch.distributed.all_gather_object(gathered, scores)
-    return [score for turn in zip_longest(*gathered) for score in turn if score is not None]
+    return [score for turn in zip_longest(*gather(scores)) for score in turn if score is not None]

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.fabric.utilities.distributed import _InfiniteBarrier
 from lightning.pytorch import Trainer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -20,6 +19,7 @@ from gato_lightning.errors import UserError, unknown
 from gato_lightning.figures import tasks_above_figure
 from gato_lightning.last_checkpoint import LastCheckpoint
 from gato_lightning.policy import ActingSettings
+from gato_lightning.ranks import together
 from gato_lightning.report import control_report, score_table, summary_table, write_csv, write_json
 from gato_lightning.rollout import OnEpisode, evaluate_tasks, gather_scores
 from gato_lightning.scores import EpisodeResult, TaskScore
@@ -81,27 +81,28 @@ class GatoTrainer(Trainer):
         path = Path(output) if output else Path(ckpt_path).with_suffix(".rollout.json")
 
         def played() -> list[TaskScore]:
-            chosen = self._prepare(model, datamodule, checkpoint, _names(tasks), _names(suite))
-            record = list(chosen) if videos == "all" else _names(videos) or []
-            for name in record:
-                if name not in chosen:
-                    raise unknown("task in --videos", name, chosen)
-            mine = list(chosen.values())[self.global_rank :: self.world_size]
-            cores = (os.cpu_count() or 1) // self.num_devices
-            environments = Environments(mine, lanes, workers or max(1, cores), time_limit)
-            same = {"checkpoint": Path(ckpt_path).stat().st_mtime_ns, "acting": asdict(acting), "seed": seed}
-            episode_log = EpisodeLog(path.with_suffix(f".part{self.global_rank}"), same | {"ranks": self.world_size})
-            progress = _progress(len(mine) * episodes, episode_log, shown=self.is_global_zero)
-            arithmetic = self.precision_plugin.forward_context()
-            try:
-                # One rank may be done long before another, and wait longer than `gather_scores` would.
-                with _InfiniteBarrier(), progress as on_episode, torch.inference_mode(), arithmetic:
-                    scores = evaluate_tasks(
-                        model.model, mine, seed, episodes, environments, acting, record, on_episode, episode_log.done
-                    )
-            finally:
-                environments.close()
-                episode_log.close()
+            self._prepare(model, datamodule)
+            with together():
+                chosen = self._loaded(model, datamodule, checkpoint, _names(tasks), _names(suite))
+                record = list(chosen) if videos == "all" else _names(videos) or []
+                for name in record:
+                    if name not in chosen:
+                        raise unknown("task in --videos", name, chosen)
+                mine = list(chosen.values())[self.global_rank :: self.world_size]
+                cores = (os.cpu_count() or 1) // self.num_devices
+                environments = Environments(mine, lanes, workers or max(1, cores), time_limit)
+                same = {"checkpoint": Path(ckpt_path).stat().st_mtime_ns, "acting": asdict(acting), "seed": seed}
+                episode_log = EpisodeLog(path.with_suffix(f".part{self.global_rank}"), same | {"ranks": self.world_size})
+                progress = _progress(len(mine) * episodes, episode_log, shown=self.is_global_zero)
+                arithmetic = self.precision_plugin.forward_context()
+                try:
+                    with progress as on_episode, torch.inference_mode(), arithmetic:
+                        scores = evaluate_tasks(
+                            model.model, mine, seed, episodes, environments, acting, record, on_episode, episode_log.done
+                        )
+                finally:
+                    environments.close()
+                    episode_log.close()
             scores = gather_scores(scores)
             episode_log.remove()
             return scores
@@ -116,16 +117,19 @@ class GatoTrainer(Trainer):
             print(f"scores written to {path}")
         return scores
 
-    def _prepare(
-        self, model: Any, datamodule: Any, checkpoint: dict[str, Any], names: list[str] | None, suites: list[str] | None
-    ) -> dict[str, ControlTask]:
-        """Loads the weights, makes and opens the stores; returns the chosen tasks."""
+    def _prepare(self, model: Any, datamodule: Any) -> None:
+        """Makes the ranks known to each other, and the stores."""
         self.strategy.setup_environment()
         # The hooks of model and data find each other through their trainer.
         self.datamodule, datamodule.trainer, model.trainer = datamodule, self, self
-        with _InfiniteBarrier():
+        with together():
             if self.local_rank == 0:
                 datamodule.prepare_data()
+
+    def _loaded(
+        self, model: Any, datamodule: Any, checkpoint: dict[str, Any], names: list[str] | None, suites: list[str] | None
+    ) -> dict[str, ControlTask]:
+        """Opens the stores and loads the weights; returns the chosen tasks."""
         datamodule.setup("rollout")
         model.on_load_checkpoint(checkpoint)
         model.load_state_dict(checkpoint["state_dict"])
