@@ -10,6 +10,7 @@ from callbacks.caption_baselines import constant_caption, nearest
 from callbacks.caption_scores import caption_scores, plain
 from callbacks.held_out_text import HeldOutTextCallback, evenly
 from callbacks.picture_grid import Line, draw_grid, find_picture, find_texts
+from gato_lightning.ranks import together
 from gato_lightning.sampling import DecodingSettings
 from gato_lightning.settings import NonNegativeFloat, NonNegativeInt, PositiveInt, Range, Seed, check_settings
 from gato_lightning.tasks import GenerationTask
@@ -62,7 +63,8 @@ class CaptioningMetrics(HeldOutTextCallback):
     def evaluate(self, trainer: Trainer, module: LightningModule, name: str, task: GenerationTask, at_end: bool) -> None:
         """Writes and scores the texts of one task."""
         data: Any = trainer.datamodule.tasks[name].datamodule  # type: ignore[attr-defined]
-        training = data.training_examples() if at_end and self.against_training and task.kind == "caption" else None
+        with together():
+            training = data.training_examples() if at_end and self.against_training and task.kind == "caption" else None
         self._evaluate(trainer, module, name, name, task, at_end, training)
         if training is not None:
             self._evaluate(trainer, module, name, f"{name}/train", training, at_end, training)
@@ -78,25 +80,28 @@ class CaptioningMetrics(HeldOutTextCallback):
         training: GenerationTask | None,
     ) -> None:
         """Writes and scores the texts of some examples of task `name`, and logs them under `label`."""
-        count = len(task.observations)
-        chosen = evenly(count, self.max_examples if not at_end else self.final_examples or count)
-        observations = [task.observations[i] for i in chosen]
-        references = [task.references[i] for i in chosen]
+        with together():
+            count = len(task.observations)
+            chosen = evenly(count, self.max_examples if not at_end else self.final_examples or count)
+            observations = [task.observations[i] for i in chosen]
+            references = [task.references[i] for i in chosen]
         texts = self.write(trainer, module, name, observations, self.settings[task.kind])
-        if not trainer.is_global_zero:
-            return
-        if task.kind == "caption":
-            scores = caption_scores(texts, references, self.seed)
-        else:
-            scores = answer_scores(texts, references, [task.groups[i] for i in chosen], task.baseline)
-        if training is not None:
-            mine = chosen if training is task else []
-            scores |= _baseline_scores(observations, references, training, mine, self.seed)
-        self.results[label] = scores
-        for logger in trainer.loggers:
-            logger.log_metrics({f"metrics/{label}/{metric}": value for metric, value in scores.items()}, trainer.global_step)
-        shown = evenly(len(chosen), self.pictures)
-        self._show(trainer, label, [(observations[i], references[i], texts[i]) for i in shown])
+        with together():
+            if not trainer.is_global_zero:
+                return
+            if task.kind == "caption":
+                scores = caption_scores(texts, references, self.seed)
+            else:
+                scores = answer_scores(texts, references, [task.groups[i] for i in chosen], task.baseline)
+            if training is not None:
+                mine = chosen if training is task else []
+                scores |= _baseline_scores(observations, references, training, mine, self.seed)
+            self.results[label] = scores
+            metrics = {f"metrics/{label}/{metric}": value for metric, value in scores.items()}
+            for logger in trainer.loggers:
+                logger.log_metrics(metrics, trainer.global_step)
+            shown = evenly(len(chosen), self.pictures)
+            self._show(trainer, label, [(observations[i], references[i], texts[i]) for i in shown])
 
     def _show(self, trainer: Trainer, name: str, examples: Sequence[tuple[Any, Sequence[str], str]]) -> None:
         """Logs a grid of examples: observation, references and what was written."""

@@ -14,6 +14,7 @@ from gato_lightning.errors import unknown
 from gato_lightning.figures import tasks_above_figure
 from gato_lightning.policy import ActingSettings
 from gato_lightning.progress_bar import progress_of
+from gato_lightning.ranks import together
 from gato_lightning.report import score_tables, write_csv
 from gato_lightning.rollout import evaluate_tasks, gather_scores
 from gato_lightning.scores import TaskScore, by_domain, interquartile_mean, mean_score, tasks_above
@@ -64,10 +65,11 @@ class RolloutEvaluation(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Finds wrong task names before anything is trained."""
-        known = self._control_tasks(trainer)
-        for name in self.video_tasks:
-            if name not in known:
-                raise unknown("task in video_tasks", name, known)
+        with together():
+            known = self._control_tasks(trainer)
+            for name in self.video_tasks:
+                if name not in known:
+                    raise unknown("task in video_tasks", name, known)
         self._last = trainer.global_step
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
@@ -80,10 +82,11 @@ class RolloutEvaluation(Callback):
         if self.final_episodes:
             self.scores = self._evaluate(trainer, pl_module, "final", FINAL_SEED, self.final_episodes, self.video_tasks)
             folder = trainer.log_dir  # of all ranks: asking for it makes them talk to each other
-            if trainer.is_global_zero:
-                Console().print(score_tables(self.scores))
-                if folder:
-                    write_csv(Path(folder) / "episodes.csv", self.scores)
+            with together():
+                if trainer.is_global_zero:
+                    Console().print(score_tables(self.scores))
+                    if folder:
+                        write_csv(Path(folder) / "episodes.csv", self.scores)
         self._close()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
@@ -103,34 +106,40 @@ class RolloutEvaluation(Callback):
         self, trainer: Trainer, pl_module: LightningModule, tag: str, first_seed: int, episodes: int, record: list[str]
     ) -> list[TaskScore]:
         """Plays this rank's tasks; every rank gets all scores."""
-        tasks = list(self._control_tasks(trainer).values())[trainer.global_rank :: trainer.world_size]
-        if self._environments is None:
-            self._environments = Environments(tasks, self.lanes, self.workers, self.time_limit)
         training = pl_module.training
         pl_module.eval()
         # The same arithmetic as in training; sampling draws from generators of its own.
-        bar = progress_of(trainer, "Playing", len(tasks) * episodes)
-        with bar as advance, torch.inference_mode(), trainer.precision_plugin.forward_context():
-            scores = evaluate_tasks(
-                pl_module.model,
-                tasks,
-                first_seed,
-                episodes,
-                self._environments,
-                self.acting,
-                record,
-                lambda task, episode: advance(),
-            )
+        with together(), torch.inference_mode(), trainer.precision_plugin.forward_context():
+            tasks = list(self._control_tasks(trainer).values())[trainer.global_rank :: trainer.world_size]
+            if self._environments is None:
+                self._environments = Environments(tasks, self.lanes, self.workers, self.time_limit)
+            with progress_of(trainer, "Playing", len(tasks) * episodes) as advance:
+                scores = evaluate_tasks(
+                    pl_module.model,
+                    tasks,
+                    first_seed,
+                    episodes,
+                    self._environments,
+                    self.acting,
+                    record,
+                    lambda task, episode: advance(),
+                )
         pl_module.train(training)
         scores = gather_scores(scores)
-        for logger in trainer.loggers:
-            logger.log_metrics(_metrics(scores, tag), trainer.global_step)
-            if hasattr(logger.experiment, "add_figure"):
-                logger.experiment.add_figure(f"{tag}/tasks_above", tasks_above_figure(scores), trainer.global_step)
-            for score in scores:
-                if score.video is not None and hasattr(logger.experiment, "add_image"):
-                    score.video.add_to(logger.experiment, f"video/{score.task}", trainer.global_step)
+        with together():
+            for logger in trainer.loggers:
+                _log(logger, scores, tag, trainer.global_step)
         return scores
+
+
+def _log(logger: Any, scores: list[TaskScore], tag: str, step: int) -> None:
+    """Scores, the figure of them and videos; on other ranks than the first, loggers do nothing."""
+    logger.log_metrics(_metrics(scores, tag), step)
+    if hasattr(logger.experiment, "add_figure"):
+        logger.experiment.add_figure(f"{tag}/tasks_above", tasks_above_figure(scores), step)
+    for score in scores:
+        if score.video is not None and hasattr(logger.experiment, "add_image"):
+            score.video.add_to(logger.experiment, f"video/{score.task}", step)
 
 
 def _metrics(scores: list[TaskScore], tag: str) -> dict[str, float]:

@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import Callback
 from rich.console import Console
 from rich.table import Table
 
+from gato_lightning.ranks import together
 from gato_lightning.report import control_report, write_json
 from gato_lightning.tables import narrow_table
 
@@ -28,8 +29,20 @@ class RunReport(Callback):
         self._begin = time.time()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not trainer.is_global_zero:
-            return
+        with together():
+            if trainer.is_global_zero:
+                self._show_mixture(trainer)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        folder = trainer.log_dir  # of all ranks: asking for it makes them talk to each other
+        with together():
+            if trainer.is_global_zero:
+                report = self._report(trainer, pl_module)
+                path = Path(folder or ".") / "report.json"
+                write_json(path, report)
+                Console().print(_text_table(report["text"]), f"report: {path}")
+
+    def _show_mixture(self, trainer: Trainer) -> None:
         rows = trainer.datamodule.mixture_table()  # type: ignore[attr-defined]
         shares = trainer.datamodule.predicted_shares().items()  # type: ignore[attr-defined]
         predicted = ", ".join(f"{share:.0%} {kind}" for kind, share in shares)
@@ -37,15 +50,6 @@ class RunReport(Callback):
         for logger in trainer.loggers:
             if hasattr(logger.experiment, "add_text"):
                 logger.experiment.add_text("mixture", _markdown(rows), trainer.global_step)
-
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        folder = trainer.log_dir  # of all ranks: asking for it makes them talk to each other
-        if not trainer.is_global_zero:
-            return
-        report = self._report(trainer, pl_module)
-        path = Path(folder or ".") / "report.json"
-        write_json(path, report)
-        Console().print(_text_table(report["text"]), f"report: {path}")
 
     def _report(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
         scores = [score for callback in trainer.callbacks for score in getattr(callback, "scores", [])]  # type: ignore[attr-defined]

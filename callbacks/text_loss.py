@@ -12,6 +12,7 @@ from lightning import LightningModule, Trainer
 from callbacks.held_out_text import HeldOutTextCallback
 from callbacks.text_baselines import ngram_bits_per_byte, zlib_bits_per_byte
 from gato_lightning.loss import token_losses
+from gato_lightning.ranks import together
 from gato_lightning.segments import Segments
 from gato_lightning.sequence import collate, gather
 from gato_lightning.settings import NonNegativeInt, PositiveInt, check_settings
@@ -51,17 +52,8 @@ class TextLoss(HeldOutTextCallback):
     def evaluate(self, trainer: Trainer, module: LightningModule, name: str, task: GenerationTask, at_end: bool) -> None:
         """Computes the loss of one task; the ranks share its texts out."""
         data: Any = trainer.datamodule.tasks[name].datamodule  # type: ignore[attr-defined]
-        model: Any = module.model
-        config = model.config
-        sums = torch.zeros(2, dtype=torch.float64)
-        store = data.stores["val"]
-        sequences = list(_sequences(store, config.context_length, trainer.global_rank, trainer.world_size))
-        for first in range(0, len(sequences), self.batch_size):
-            chunk = sequences[first : first + self.batch_size]
-            parts = [[gather(store, segments, task=0, first_segment=1, prompt_loss=False)] for segments in chunk]
-            batch = collate(parts, config.context_length, config.vocabulary).to(module.device)
-            losses = token_losses(model, batch)
-            sums += torch.tensor([losses.sum().item(), len(losses)], dtype=torch.float64)
+        with together():
+            sums = self._sums(module, data.stores["val"], trainer.global_rank, trainer.world_size)
         total, count = trainer.strategy.reduce(sums.to(module.device), reduce_op="sum").tolist()
         if name not in self._constants:
             self._constants[name] = self._measure(data)
@@ -77,6 +69,20 @@ class TextLoss(HeldOutTextCallback):
         for logger in trainer.loggers:
             metrics = {f"metrics/{name}/{key}": value for key, value in self.results[name].items()}
             logger.log_metrics(metrics, trainer.global_step)
+
+    def _sums(self, module: LightningModule, store: EpisodeStore, rank: int, ranks: int) -> torch.Tensor:
+        """(2,) float64: the sum of the losses of this rank's texts, and how many there are."""
+        model: Any = module.model
+        config = model.config
+        sums = torch.zeros(2, dtype=torch.float64)
+        sequences = list(_sequences(store, config.context_length, rank, ranks))
+        for first in range(0, len(sequences), self.batch_size):
+            chunk = sequences[first : first + self.batch_size]
+            parts = [[gather(store, segments, task=0, first_segment=1, prompt_loss=False)] for segments in chunk]
+            batch = collate(parts, config.context_length, config.vocabulary).to(module.device)
+            losses = token_losses(model, batch)
+            sums += torch.tensor([losses.sum().item(), len(losses)], dtype=torch.float64)
+        return sums
 
     def _measure(self, data: Any) -> dict[str, float]:
         """What does not depend on the model."""

@@ -6,6 +6,7 @@ from typing import ClassVar
 from lightning import LightningModule, Trainer
 
 from callbacks.held_out_text import HeldOutTextCallback, evenly
+from gato_lightning.ranks import together
 from gato_lightning.sampling import DecodingSettings
 from gato_lightning.settings import NonNegativeFloat, NonNegativeInt, PositiveInt, Seed, check_settings
 from gato_lightning.tasks import GenerationTask
@@ -45,10 +46,11 @@ class TextSamples(HeldOutTextCallback):
 
     def evaluate(self, trainer: Trainer, module: LightningModule, name: str, task: GenerationTask, at_end: bool) -> None:
         """Writes and logs the continuations of one task."""
-        chosen = evenly(len(task.observations), self.samples)
-        parts = [split_opening(task.references[i][0], self.opening_words) for i in chosen]
-        observations = [task.observations[i] for i in chosen]
-        openings = [opening for opening, _ in parts]
+        with together():
+            chosen = evenly(len(task.observations), self.samples)
+            parts = [split_opening(task.references[i][0], self.opening_words) for i in chosen]
+            observations = [task.observations[i] for i in chosen]
+            openings = [opening for opening, _ in parts]
         texts = self.write(trainer, module, name, observations, self.settings, openings)
         if not trainer.is_global_zero:
             return

@@ -19,20 +19,20 @@ from datamodules.stream import Lanes, PartStream
 from gato_lightning.episode import Episode
 from gato_lightning.errors import UserError
 from gato_lightning.image_files import ImageSettings
+from gato_lightning.lengths import TOO_LONG, check_length
 from gato_lightning.segments import PromptSettings, SegmentSampler
 from gato_lightning.settings import PositiveInt, Seed, check_settings
 from gato_lightning.store import EpisodeStore, TokenEpisode, write_store
 from gato_lightning.tasks import ControlTask, GenerationTask
 from gato_lightning.text import TextTokenizer
 from gato_lightning.timestep import TimestepTokenizer
-from gato_lightning.vocabulary import NUM_LOCAL, Kind, Vocabulary
+from gato_lightning.vocabulary import Kind, Vocabulary
 
 Split = Literal["train", "val"]
 Job = Callable[[], Iterable[Episode | Fault]]
 Measurement = Callable[[], list[float]]
 
-TOO_LONG = "a timestep of {} tokens is longer than the context of {}"
-FORMAT = 1  # of stored episodes; raise it when their meaning changes, so that old stores are made anew
+FORMAT = 2  # of stored episodes; raise it when their meaning changes, so that old stores are made anew
 
 
 class TaskDataModule(LightningDataModule):
@@ -157,10 +157,7 @@ class TaskDataModule(LightningDataModule):
         Raises:
             UserError: it does not.
         """
-        if slots > self.context_length:
-            raise UserError(TOO_LONG.format(slots, self.context_length))
-        if observed > NUM_LOCAL:
-            raise UserError(f"an observation of {observed} tokens is longer than the {NUM_LOCAL} local positions")
+        check_length(observed, slots, self.context_length)
 
     def write(
         self,

@@ -13,9 +13,17 @@ from datamodules.base import Job, Measurement, Split
 from datamodules.environment_task import EnvironmentTask
 from datamodules.trajectory import Trajectory
 from gato_lightning.episode import Episode, stack
+from gato_lightning.randomness import Purpose, generator
 from gato_lightning.settings import FiniteFloat, NonNegativeFloat, PositiveFloat, PositiveInt, Seed
 from gato_lightning.store import TokenEpisode
-from gato_lightning.tasks import DEMONSTRATION_SEED, REFERENCE_SEED, VALIDATION_SEED, ControlTask, Reference
+from gato_lightning.tasks import (
+    DEMONSTRATION_SEED,
+    MAX_EPISODE_STEPS,
+    REFERENCE_SEED,
+    VALIDATION_SEED,
+    ControlTask,
+    Reference,
+)
 
 # (observation, action really executed before it or None) -> action
 Expert = Callable[[Any, Any], Any]
@@ -42,6 +50,7 @@ class ControlDataModule(EnvironmentTask):
             noise keep more.
         seed: added to the seeds of the demonstrations; 0 or more.
         time_limit: seconds that an episode may take, above 0.
+        max_episode_steps: an episode that has not ended by then is cut there, in collecting and in rollouts; 1 or more.
     """
 
     max_faults = 1.0
@@ -57,8 +66,9 @@ class ControlDataModule(EnvironmentTask):
         min_score: FiniteFloat | None = 0.8,
         seed: Seed = 0,
         time_limit: PositiveFloat = 300.0,
+        max_episode_steps: PositiveInt = MAX_EPISODE_STEPS,
     ) -> None:
-        super().__init__(timesteps=timesteps, seed=seed, time_limit=time_limit)
+        super().__init__(timesteps=timesteps, seed=seed, time_limit=time_limit, max_episode_steps=max_episode_steps)
         self.episodes, self.val_episodes, self.reference_episodes = episodes, val_episodes, reference_episodes
         self.noise, self.min_score = noise, min_score
 
@@ -135,6 +145,7 @@ class ControlDataModule(EnvironmentTask):
             timesteps=self.timesteps,
             expert=Reference(**references["expert"]),
             random=Reference(**references["random"]),
+            max_episode_steps=self.max_episode_steps,
         )
 
     def play(self, seed: int, rng: np.random.Generator | None = None) -> Trajectory:
@@ -147,7 +158,7 @@ class ControlDataModule(EnvironmentTask):
         observations, actions, rewards = [observation], [], []
         expert = self.make_expert(self.env)
         executed, terminated, truncated = None, False, False
-        while not (terminated or truncated):
+        while not (terminated or truncated or self.cut(len(rewards))):
             action = expert(observation, executed)
             actions.append(action)
             executed = action if rng is None else self.perturb(action, rng)
@@ -157,7 +168,7 @@ class ControlDataModule(EnvironmentTask):
         return Trajectory(observations, actions, rewards, bool(terminated), info)
 
     def _demonstration(self, seed: int) -> Episode:
-        return self._demonstrate(seed, np.random.default_rng(seed))
+        return self._demonstrate(seed, generator(Purpose.NOISE, seed))
 
     def _expert_return(self, seed: int) -> float:
         return float(self._demonstrate(seed, None).rewards.sum())

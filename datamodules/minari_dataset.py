@@ -21,7 +21,7 @@ from gato_lightning.episode import Episode, is_text
 from gato_lightning.errors import UserError, unknown
 from gato_lightning.settings import FiniteFloat, PositiveFloat, PositiveInt, Seed
 from gato_lightning.store import TokenEpisode
-from gato_lightning.tasks import REFERENCE_SEED, ControlTask, Reference
+from gato_lightning.tasks import MAX_EPISODE_STEPS, REFERENCE_SEED, ControlTask, Reference
 
 
 class MinariDataModule(EnvironmentTask):
@@ -40,6 +40,7 @@ class MinariDataModule(EnvironmentTask):
         timesteps: most timesteps of a window, in training and acting, 1 or more; None: as many as fit.
         seed: of nothing here; every task has one; 0 or more.
         time_limit: seconds that an episode of random play may take, above 0.
+        max_episode_steps: an episode of random play, or of a rollout, that has not ended by then is cut there; 1 or more.
 
     Raises:
         UserError: there is no such data set, it cannot be read, or its spaces are not those of its environment.
@@ -56,8 +57,9 @@ class MinariDataModule(EnvironmentTask):
         timesteps: PositiveInt | None = 1,
         seed: Seed = 0,
         time_limit: PositiveFloat = 300.0,
+        max_episode_steps: PositiveInt = MAX_EPISODE_STEPS,
     ) -> None:
-        super().__init__(timesteps=timesteps, seed=seed, time_limit=time_limit)
+        super().__init__(timesteps=timesteps, seed=seed, time_limit=time_limit, max_episode_steps=max_episode_steps)
         self.dataset_id, self.val_episodes, self.min_score = dataset_id, val_episodes, min_score
         self.reference_episodes = reference_episodes
         self.data = open_dataset(dataset_id, download)
@@ -131,6 +133,7 @@ class MinariDataModule(EnvironmentTask):
             timesteps=self.timesteps,
             expert=self._reference("expert", measured),
             random=self._reference("random", measured),
+            max_episode_steps=self.max_episode_steps,
         )
 
     def _reference(self, policy: str, measured: dict[str, dict[str, float]]) -> Reference:

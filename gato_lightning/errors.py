@@ -19,6 +19,12 @@ def mistake_in(error: BaseException | None) -> UserError | None:
     return error
 
 
+def said(error: BaseException) -> str:
+    """An error in one line; without its type where it was written for the user."""
+    text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+    return " ".join(text.split())
+
+
 def unknown(kind: str, value: str, known: Iterable[str]) -> UserError:
     """Builds the error for a name that is not among the known ones, with the nearest of them.
 

@@ -14,7 +14,7 @@ from gato_lightning.published import of_domains
 from gato_lightning.scores import EpisodeResult, TaskScore, by_domain, mean_score, summary, task_interval
 from gato_lightning.tables import narrow_table
 
-CSV_COLUMNS = ("task", "domain", "seed", "length", "return", "score", "success", "failure")
+CSV_COLUMNS = ("task", "domain", "seed", "length", "return", "score", "success", "failure", "truncated")
 
 
 def score_tables(scores: Sequence[TaskScore]) -> Group:
@@ -85,6 +85,7 @@ def score_records(scores: Iterable[TaskScore]) -> list[dict[str, Any]]:
             "returns": one.returns,
             "lengths": [episode.length for episode in one.finished],
             "successes": [episode.success for episode in one.finished],
+            "truncated": [episode.truncated for episode in one.finished],
             "failures": one.failures,
         }
         for one in scores
@@ -96,9 +97,12 @@ def scores_of_records(records: Iterable[dict[str, Any]]) -> list[TaskScore]:
     scores = []
     for one in records:
         columns = [one[name] for name in ("seeds", "returns", "lengths")]
-        # Reports of earlier versions say nothing of success.
-        played = zip(*columns, one.get("successes") or [None] * len(one["seeds"]), strict=True)
-        episodes = [EpisodeResult(*values) for values in played]
+        # Reports of earlier versions say nothing of success, nor of how an episode ended.
+        columns += [one.get(name) or [None] * len(one["seeds"]) for name in ("successes", "truncated")]
+        episodes = [
+            EpisodeResult(seed, total, length, success, truncated=bool(truncated))
+            for seed, total, length, success, truncated in zip(*columns, strict=True)
+        ]
         episodes += [_failed(line) for line in one["failures"]]
         scores.append(TaskScore(one["task"], one["domain"], one["expert_return"], one["random_return"], episodes))
     return scores
@@ -125,8 +129,9 @@ def write_csv(path: Path, scores: Iterable[TaskScore]) -> None:
             normalised = iter(one.episode_scores.tolist())
             for episode in one.episodes:
                 score = next(normalised, None) if episode.total is not None else None
-                cells = (episode.seed, episode.length, episode.total, score, episode.success, episode.failure)
-                writer.writerow([one.task, one.domain, *cells])
+                played = (episode.seed, episode.length, episode.total, score)
+                ended = (episode.success, episode.failure, episode.truncated)
+                writer.writerow([one.task, one.domain, *played, *ended])
 
 
 def _failed(line: str) -> EpisodeResult:

@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 import torch
 from lightning.fabric.plugins.precision.precision import _PRECISION_INPUT
-from lightning.fabric.utilities.distributed import _InfiniteBarrier
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.accelerators import Accelerator
 from lightning.pytorch.callbacks import ProgressBar
@@ -28,6 +27,7 @@ from gato_lightning.outputs import check_file, check_folder
 from gato_lightning.policy import ActingSettings
 from gato_lightning.precision import PrecisionChoice, choose_precision
 from gato_lightning.progress_bar import StepProgressBar
+from gato_lightning.ranks import together
 from gato_lightning.report import control_report, score_tables, write_csv, write_json
 from gato_lightning.rollout import OnEpisode, evaluate_tasks, gather_scores
 from gato_lightning.scores import EpisodeResult, TaskScore
@@ -110,27 +110,28 @@ class GatoTrainer(Trainer):
         checkpoint = self.strategy.checkpoint_io.load_checkpoint(ckpt_path)
 
         def played() -> list[TaskScore]:
-            chosen = self._prepare(model, datamodule, checkpoint, _names(tasks), _names(suite))
-            record = list(chosen) if videos == "all" else _names(videos) or []
-            for name in record:
-                if name not in chosen:
-                    raise unknown("task in --videos", name, chosen)
-            mine = list(chosen.values())[self.global_rank :: self.world_size]
-            cores = (os.cpu_count() or 1) // self.num_devices
-            environments = Environments(mine, lanes, workers or max(1, cores), time_limit)
-            same = {"checkpoint": Path(ckpt_path).stat().st_mtime_ns, "acting": asdict(acting), "seed": seed}
-            episode_log = EpisodeLog(path.with_suffix(f".part{self.global_rank}"), same | {"ranks": self.world_size})
-            progress = _progress(len(mine) * episodes, episode_log, shown=self.is_global_zero)
-            arithmetic = self.precision_plugin.forward_context()
-            try:
-                # One rank may be done long before another, and wait longer than `gather_scores` would.
-                with _InfiniteBarrier(), progress as on_episode, torch.inference_mode(), arithmetic:
-                    scores = evaluate_tasks(
-                        model.model, mine, seed, episodes, environments, acting, record, on_episode, episode_log.done
-                    )
-            finally:
-                environments.close()
-                episode_log.close()
+            self._prepare(model, datamodule)
+            with together():
+                chosen = self._loaded(model, datamodule, checkpoint, _names(tasks), _names(suite))
+                record = list(chosen) if videos == "all" else _names(videos) or []
+                for name in record:
+                    if name not in chosen:
+                        raise unknown("task in --videos", name, chosen)
+                mine = list(chosen.values())[self.global_rank :: self.world_size]
+                cores = (os.cpu_count() or 1) // self.num_devices
+                environments = Environments(mine, lanes, workers or max(1, cores), time_limit)
+                same = {"checkpoint": Path(ckpt_path).stat().st_mtime_ns, "acting": asdict(acting), "seed": seed}
+                episode_log = EpisodeLog(path.with_suffix(f".part{self.global_rank}"), same | {"ranks": self.world_size})
+                progress = _progress(len(mine) * episodes, episode_log, shown=self.is_global_zero)
+                arithmetic = self.precision_plugin.forward_context()
+                try:
+                    with progress as on_episode, torch.inference_mode(), arithmetic:
+                        scores = evaluate_tasks(
+                            model.model, mine, seed, episodes, environments, acting, record, on_episode, episode_log.done
+                        )
+                finally:
+                    environments.close()
+                    episode_log.close()
             scores = gather_scores(scores)
             episode_log.remove()
             return scores
@@ -145,16 +146,19 @@ class GatoTrainer(Trainer):
             print(f"scores written to {path}")
         return scores
 
-    def _prepare(
-        self, model: Any, datamodule: Any, checkpoint: dict[str, Any], names: list[str] | None, suites: list[str] | None
-    ) -> dict[str, ControlTask]:
-        """Loads the weights, makes and opens the stores; returns the chosen tasks."""
+    def _prepare(self, model: Any, datamodule: Any) -> None:
+        """Makes the ranks known to each other, and the stores."""
         self.strategy.setup_environment()
         # The hooks of model and data find each other through their trainer.
         self.datamodule, datamodule.trainer, model.trainer = datamodule, self, self
-        with _InfiniteBarrier():
+        with together():
             if self.local_rank == 0:
                 datamodule.prepare_data()
+
+    def _loaded(
+        self, model: Any, datamodule: Any, checkpoint: dict[str, Any], names: list[str] | None, suites: list[str] | None
+    ) -> dict[str, ControlTask]:
+        """Opens the stores and loads the weights; returns the chosen tasks."""
         datamodule.setup("rollout")
         model.on_load_checkpoint(checkpoint)
         model.load_state_dict(checkpoint["state_dict"])

@@ -326,7 +326,7 @@ class TestRollout:
         assert [(task["task"], task["score"]) for task in written["control"]] == [("cartpole", 0.5), ("taxi", 0.5)]
         assert written["summary"]["classic-control"]["tasks_above_percent"] == {"25": 1, "50": 1, "75": 0, "100": 0}
         [rows] = (folder / "run" / "checkpoints").glob("*.rollout.csv")
-        assert rows.read_text().splitlines()[1] == f"cartpole,classic-control,{FINAL_SEED},5,1.0,0.5,,"
+        assert rows.read_text().splitlines()[1] == f"cartpole,classic-control,{FINAL_SEED},5,1.0,0.5,,,False"
         assert len(rows.read_text().splitlines()) == 7
         assert rows.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
 

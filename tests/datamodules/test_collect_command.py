@@ -192,6 +192,13 @@ def test_a_data_set_of_other_settings_is_not_touched(root, capsys):
     assert contents(root) == before
 
 
+def test_a_data_set_of_an_older_version_is_not_used(root, capsys):
+    main(["collect", "--tasks", "taxi", "--episodes", "3", "--workers", "1"])
+    path = root / "taxi" / "expert-v0" / "data" / "metadata.json"
+    path.write_text(json.dumps({key: value for key, value in metadata(root, "taxi").items() if key != "format"}))
+    assert "taxi/expert-v0 was collected with format None" in complaint(capsys, "--tasks", "taxi", "--episodes", "3")
+
+
 def test_the_list_names_every_task_with_what_was_collected(root, capsys):
     main(["collect", "--tasks", "taxi", "--episodes", "10", "--workers", "1"])
     capsys.readouterr()
