@@ -17,7 +17,7 @@ from gato_lightning.model import Gato
 from gato_lightning.sampling import DecodingSettings, draw
 from gato_lightning.sequence import Slots, slots_of
 from gato_lightning.timestep import TimestepTokenizer
-from gato_lightning.vocabulary import NUM_LOCAL, NUM_TEXT, Kind
+from gato_lightning.vocabulary import NUM_TEXT, Kind
 
 LANES = 64  # texts at once, beams included
 
@@ -55,9 +55,6 @@ def generate_text(
     for begin in range(0, len(observations), together):
         part = slice(begin, begin + together)
         steps = tokenizer.encode_observations(stack(tokenizer.observation_space, observations[part]), len(observations[part]))
-        longest = int(steps.num_slots.max()) - 1
-        if longest > NUM_LOCAL:
-            raise UserError(f"an observation of {longest} tokens is longer than the {NUM_LOCAL} local positions")
         opened = [text_slots(tokenizer.text.encode(text)) for text in openings[part]]
         prompts = [[step, opening] for step, opening in zip(slots_of(steps), opened, strict=True)]
         rows = _write(model, prompts, settings, tokenizer.text.end, generator)

@@ -1,7 +1,7 @@
 """Whether a timestep fits into a model: one check for training, acting and writing."""
 
-from gato_lightning.embedding import NUM_LOCAL
 from gato_lightning.errors import UserError
+from gato_lightning.vocabulary import NUM_LOCAL
 
 TOO_LONG = "a timestep of {} tokens is longer than the context of {}"
 

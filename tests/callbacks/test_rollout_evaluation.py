@@ -102,5 +102,5 @@ def test_of_many_tasks_some_are_played_at_even_distances(tmp_path):
     trainer = lightning.Trainer(accelerator="cpu", max_steps=1, callbacks=[rollouts], num_sanity_val_steps=0, **quiet)
     trainer.fit(GatoModule(TINY, OptimizerConfig(learning_rate=1e-3, warmup_steps=1)), data)
     assert [score.task for score in rollouts.scores] == ["a", "c", "e"]
-    with pytest.raises(UserError, match="max_tasks is 0; expected 1 or more"):
+    with pytest.raises(UserError, match="max_tasks: 0, expected a whole number, 1 or more"):
         RolloutEvaluation(max_tasks=0)

@@ -122,13 +122,15 @@ def test_a_lane_that_cannot_act_leaves_the_others_alone(tiny_model, task, text):
 
 def test_an_observation_of_more_than_the_local_positions_is_refused_with_both_lengths(tiny_config, text):
     model = Gato(dataclasses.replace(tiny_config, context_length=1024)).eval()
-    wide = TimestepTokenizer(spaces.Box(-1, 1, (513,)), spaces.Discrete(3), Vocabulary(), text)
+    wide = TimestepTokenizer(spaces.Text(2000), spaces.Discrete(3), Vocabulary(), text)
     just = TimestepTokenizer(spaces.Box(-1, 1, (512,)), spaces.Discrete(3), Vocabulary(), text)
     reference = Reference(1.0, 2)
     policy = Policy(model, 2, dataclasses.replace(GREEDY, prompt="none"), 0)
     for lane, one in enumerate((wide, just)):
         policy.reset(lane, ControlTask(str(lane), "d", None, one, None, None, reference, reference), seed=0)
-    acted = policy.act({0: np.zeros(513, np.float32), 1: np.zeros(512, np.float32)})
+    words = " a" * 513
+    assert len(text.encode(words)) == 513
+    acted = policy.act({0: words, 1: np.zeros(512, np.float32)})
     assert str(acted[0]) == "an observation of 513 tokens is longer than the 512 local positions"
     assert acted[1] in range(3)
 
