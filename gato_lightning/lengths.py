@@ -17,7 +17,7 @@ def check_length(observed: int, slots: int, context_length: int) -> None:
     Raises:
         UserError: it does not; with both lengths.
     """
-    if slots > context_length:
-        raise UserError(TOO_LONG.format(slots, context_length))
     if observed > NUM_LOCAL:
         raise UserError(f"an observation of {observed} tokens is longer than the {NUM_LOCAL} local positions")
+    if slots > context_length:
+        raise UserError(TOO_LONG.format(slots, context_length))

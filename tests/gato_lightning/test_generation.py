@@ -2,7 +2,6 @@
 
 import dataclasses
 
-import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
@@ -135,6 +134,6 @@ def test_a_prompt_that_fills_the_context_is_refused(tiny_model, asking):
 
 def test_an_observation_of_more_than_the_local_positions_is_refused(tiny_config, text):
     model = Gato(dataclasses.replace(tiny_config, context_length=1024)).eval()
-    long = TimestepTokenizer(spaces.Box(-1, 1, (600,)), spaces.Text(50), Vocabulary(), text)
+    long = TimestepTokenizer(spaces.Text(2000), spaces.Text(50), Vocabulary(), text)
     with pytest.raises(UserError, match="an observation of 600 tokens is longer than the 512 local positions"):
-        generate_text(model, long, [np.zeros(600, np.float32)], DecodingSettings(2))
+        generate_text(model, long, [" a" * 599], DecodingSettings(2))

@@ -128,7 +128,7 @@ def test_an_observation_of_more_than_the_local_positions_is_refused_with_both_le
     policy = Policy(model, 2, dataclasses.replace(GREEDY, prompt="none"), 0)
     for lane, one in enumerate((wide, just)):
         policy.reset(lane, ControlTask(str(lane), "d", None, one, None, None, reference, reference), seed=0)
-    words = " a" * 513
+    words = " a" * 512  # and one for the space before them
     assert len(text.encode(words)) == 513
     acted = policy.act({0: words, 1: np.zeros(512, np.float32)})
     assert str(acted[0]) == "an observation of 513 tokens is longer than the 512 local positions"

@@ -59,10 +59,10 @@ def test_images_of_different_sizes_are_written_about_side_by_side(checkpoint: Pa
     assert model.answer(pictures, asked, SHORT) == alone
 
 
-def test_an_image_of_more_patches_than_local_positions_is_refused(checkpoint: Path):
+def test_an_image_of_more_patches_than_the_context_is_refused(checkpoint: Path):
     model = GatoModule.from_checkpoint(checkpoint)
     model.writer.images = {"photos": ("captions", ImageSettings("keep"))}
-    with pytest.raises(UserError, match="an observation of 513 tokens is longer than the 512 local positions"):
+    with pytest.raises(UserError, match="a prompt of 514 tokens leaves no room for a text in a context of 64"):
         model.caption([np.zeros((16, 16 * 513, 3), np.uint8)], SHORT)
 
 
