@@ -8,7 +8,7 @@ import numpy as np
 from minigrid.core.actions import Actions
 
 from datamodules.babyai_experts import Bot, Reactive
-from datamodules.babyai_view import PartialView
+from datamodules.babyai_view import PartialView, make_level
 from datamodules.control import ControlDataModule, Expert
 from datamodules.trajectory import Trajectory
 from gato_lightning.errors import ExpertFailure, UserError, unknown
@@ -58,8 +58,12 @@ class BabyAIDataModule(ControlDataModule):
             raise UserError(f"the BabyAI level '{env_id}' needs expert 'bot': {error}") from error
 
     def make_env(self, render_mode: str | None = None) -> gymnasium.Env:
-        level = gymnasium.make(self.env_id, render_mode=render_mode, disable_env_checker=True)
-        return PartialView(level, self.tile_size)
+        return PartialView(make_level(self.env_id, render_mode), self.tile_size)
+
+    @property
+    def blind_env(self) -> gymnasium.Env:
+        assert isinstance(self.env, PartialView)
+        return self.env.env
 
     def make_expert(self, env: gymnasium.Env) -> Expert:
         assert isinstance(env, PartialView)

@@ -1,14 +1,11 @@
 """Meta-World: a robot arm at a table, 50 tasks, each with the suite's scripted policy as the expert."""
 
-import copy
-import functools
 import os
 import sys
 import warnings
 from typing import Annotated, Any, SupportsFloat
 
 import gymnasium
-import mujoco
 import numpy as np
 from gymnasium import spaces
 from gymnasium.wrappers import TimeLimit
@@ -17,6 +14,7 @@ from metaworld.policies import ENV_POLICY_MAP
 from metaworld.sawyer_xyz_env import SawyerXYZEnv
 
 from datamodules.control import ControlDataModule, Expert
+from datamodules.metaworld_simulation import quickly_made
 from gato_lightning.errors import unknown
 from gato_lightning.patches import PATCH
 from gato_lightning.settings import Range
@@ -32,26 +30,6 @@ VIDEO_SIZE = 200  # pixels a side
 warnings.filterwarnings("ignore", message=r"Constant\(s\) may be too high", module=r"metaworld\.")
 
 
-@functools.cache
-def _compiled(path: str) -> mujoco.MjModel:
-    return mujoco.MjModel.from_xml_path(path)
-
-
-@functools.cache
-def _quickly_made(env_class: type[SawyerXYZEnv]) -> type[SawyerXYZEnv]:
-    """The class, but the model is compiled once a process and copied afterwards: 15 ms in place of 280 ms."""
-
-    def _initialize_simulation(self: SawyerXYZEnv) -> tuple[mujoco.MjModel, mujoco.MjData]:
-        model = copy.copy(_compiled(self.fullpath))
-        model.vis.global_.offwidth, model.vis.global_.offheight = self.width, self.height
-        # Without these a frame takes 10 ms to draw, with them 150 ms.
-        model.vis.quality.shadowsize = model.vis.quality.offsamples = 0
-        model.light_castshadow[:], model.mat_reflectance[:] = False, 0
-        return model, mujoco.MjData(model)
-
-    return type(env_class.__name__, (env_class,), {"_initialize_simulation": _initialize_simulation})
-
-
 class UntilSuccess(gymnasium.Wrapper):
     """Reward 1 at the first success, where the episode ends; the return is the success.
 
@@ -65,7 +43,7 @@ class UntilSuccess(gymnasium.Wrapper):
 
     def __init__(self, task: str, render_mode: str | None = None, size: int = VIDEO_SIZE) -> None:
         camera = {"camera_name": CAMERA, "width": size, "height": size} if render_mode else {}
-        env = _quickly_made(ALL_V3_ENVIRONMENTS[task])(render_mode=render_mode, **camera)
+        env = quickly_made(ALL_V3_ENVIRONMENTS[task])(render_mode=render_mode, **camera)
         # What the suite's own "goal observable" classes set, except that each reset draws a new goal, from the seed.
         env._partially_observable = False
         del env.sawyer_observation_space  # cached for a hidden goal
