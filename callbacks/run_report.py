@@ -1,12 +1,14 @@
 """The end of a run: a table on the terminal and `report.json` in the log folder."""
 
+import os
 import platform
 import time
 from importlib.metadata import version
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from rich.console import Console
@@ -22,16 +24,22 @@ PACKAGES = ("gato-lightning", "torch", "lightning", "timm", "gymnasium", "numpy"
 class RunReport(Callback):
     """Gathers what the other callbacks found; stands last among them.
 
-    The mixture is printed when the run starts and logged to TensorBoard.
+    The mixture is printed when the run starts and logged to TensorBoard. The report says what time each part took: collection,
+    with the start of the program; training, with what is evaluated on the way; evaluation at the end. CPU seconds are those
+    of all processes that have ended by then.
     """
 
     def __init__(self) -> None:
-        self._begin = time.time()
+        self._marks = {"begin": _clocks()}
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._marks["collection"] = _clocks()
         with together():
             if trainer.is_global_zero:
                 self._show_mixture(trainer)
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
+        self._marks["training"] = _clocks()
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         folder = trainer.log_dir  # of all ranks: asking for it makes them talk to each other
@@ -41,6 +49,16 @@ class RunReport(Callback):
                 path = Path(folder or ".") / "report.json"
                 write_json(path, report)
                 Console().print(_text_table(report["text"]), f"report: {path}")
+
+    def _times(self) -> dict[str, Any]:
+        """Seconds by the clock and of CPU, in all and by part."""
+        marks = list({**self._marks, "evaluation": _clocks()}.items())
+        parts = {part: (end - begin).round(1).tolist() for (_, begin), (part, end) in pairwise(marks)}
+        return {
+            "wall_seconds": round(float(marks[-1][1][0] - marks[0][1][0]), 1),
+            "seconds_by_part": {part: wall for part, (wall, _) in parts.items()},
+            "cpu_seconds_by_part": {part: cpu for part, (_, cpu) in parts.items()},
+        }
 
     def _show_mixture(self, trainer: Trainer) -> None:
         rows = trainer.datamodule.mixture_table()  # type: ignore[attr-defined]
@@ -63,7 +81,7 @@ class RunReport(Callback):
             **control_report(scores),
             "text": text,
             "validation_loss": losses,
-            "wall_seconds": round(time.time() - self._begin, 1),
+            **self._times(),
             "tokens_seen": seen[0] if seen else None,
             "steps": trainer.global_step,
             "parameters": sum(parameter.numel() for parameter in pl_module.parameters()),
@@ -72,6 +90,11 @@ class RunReport(Callback):
             "precision": str(getattr(trainer, "precision_choice", trainer.precision)),  # Lightning's own Trainer has no reason
             "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         }
+
+
+def _clocks() -> np.ndarray:
+    """Seconds by the clock, and of CPU of this process and of those it has waited for."""
+    return np.array([time.time(), sum(os.times()[:4])])
 
 
 def mixture_table(rows: list[dict[str, Any]]) -> Table:

@@ -31,7 +31,7 @@ CURVES = (
     "rollout/domain/",
     "throughput/tokens_per_s",
 )
-FACTS = ("mean_score", "steps", "parameters", "tokens_seen", "wall_seconds", "device", "machine")
+FACTS = ("mean_score", "steps", "parameters", "tokens_seen", "wall_seconds", "precision", "device", "machine")
 Curve = tuple[list[int], list[float]]
 
 

@@ -67,6 +67,11 @@ def test_scores_videos_and_the_report(tmp_path, cache):
     report = json.loads((Path(trainer.log_dir) / "report.json").read_text())
     assert report["control"][0]["returns"] == rollouts.scores[0].returns
     assert report["summary"]["all"]["episodes"] == 3
+    # Each second, by the clock and of CPU, belongs to one part.
+    assert list(report["seconds_by_part"]) == list(report["cpu_seconds_by_part"]) == ["collection", "training", "evaluation"]
+    assert sum(report["seconds_by_part"].values()) == pytest.approx(report["wall_seconds"], abs=0.3)
+    assert min(report["cpu_seconds_by_part"].values()) > 0.0
+    assert report["precision"].startswith(trainer.precision)
     # The run as a page: its command line, figure, table, curves and video, and nothing from elsewhere.
     output = tmp_path / "page.html"
     main(["report", trainer.log_dir, trainer.log_dir, "--output", str(output)])
