@@ -51,13 +51,13 @@ class PartStream:
         lanes: who reads what.
 
     Attributes:
-        narrowest: slots of the shortest timestep of the held-out part.
+        widest: slots of the longest timestep of the held-out part.
     """
 
     def __init__(self, task: TaskDataModule, jobs: list[Job], sequences: int, prompts: PromptSettings, lanes: Lanes) -> None:
         self._task, self._jobs, self._sequences = task, jobs, sequences
         self._prompts, self._lanes = prompts, lanes
-        self.narrowest = task.stores["val"].narrowest
+        self.widest = task.stores["val"].widest
         self._reader: ThreadPoolExecutor | None = None  # made in the process that reads
         self._parts: dict[int, Future[SegmentSampler]] = {}
         self._folder: tempfile.TemporaryDirectory[str] | None = None

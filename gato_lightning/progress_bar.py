@@ -11,6 +11,9 @@ from lightning.pytorch.callbacks import RichProgressBar
 class StepProgressBar(RichProgressBar):
     """Counts optimiser steps, those before a restart among them; Lightning's counts batches of an epoch."""
 
+    def __init__(self) -> None:
+        super().__init__()
+
     @property
     def total_train_batches(self) -> int | float:
         return self.trainer.max_steps if self.trainer.max_steps > 0 else super().total_train_batches

@@ -12,6 +12,7 @@ import numpy as np
 
 from gato_lightning.settings import PositiveInt, Share, check_settings
 from gato_lightning.store import EpisodeStore
+from gato_lightning.windows import Windows
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,22 @@ class Segments:
     start: np.ndarray
     stop: np.ndarray
 
-    def __getitem__(self, index: slice) -> "Segments":
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def __getitem__(self, index: slice | np.ndarray) -> "Segments":
         return Segments(self.prompt_start[index], self.prompt_stop[index], self.start[index], self.stop[index])
+
+
+def concatenate(*several: Segments) -> Segments:
+    """Segments one after another."""
+    return Segments(*(np.concatenate([getattr(one, name) for one in several]) for name in vars(several[0])))
+
+
+def ranges(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """start, start + 1, ..., start + count - 1 of each pair, end to end."""
+    offsets = np.cumsum(counts) - counts
+    return np.arange(counts.sum()) + np.repeat(starts - offsets, counts)
 
 
 class SegmentSampler:
@@ -58,18 +73,23 @@ class SegmentSampler:
         timesteps: most timesteps of a window; None: as many as fit.
 
     Attributes:
-        narrowest: slots of the shortest timestep.
+        widest: slots of the longest timestep.
+        mean_slots: of a window without a prompt.
     """
 
     def __init__(self, store: EpisodeStore, context_length: int, prompts: PromptSettings, timesteps: int | None = None) -> None:
         self.store, self.context_length, self.prompts = store, context_length, prompts
-        self.narrowest = store.narrowest
+        self.widest = store.widest
         # Read into memory: these tables are a few bytes a timestep and are searched for every segment.
         self._slot = np.asarray(store.first_slot, np.int64)
         self._episode = np.asarray(store.first_timestep, np.int64)
-        self._window = timesteps or max(1, context_length // store.narrowest)
-        # A window may begin up to window - 1 steps before its episode, so that every timestep is equally likely.
-        self._starts = np.cumsum(np.diff(self._episode) + self._window - 1)
+        self._prompt_length = prompts.length or context_length // 2
+        rooms = [context_length, max(1, context_length - self._prompt_length)]
+        if timesteps and timesteps * store.widest <= rooms[1]:
+            rooms = rooms[:1]  # a prompt leaves room for the same windows
+        self._windows = Windows(self._slot, self._episode, rooms, timesteps)
+        self._prompted = len(rooms) - 1  # which room a prompt leaves
+        self.mean_slots = float(self._windows.mean_slots[0])
         source = np.asarray(store.source)
         self._by_source = np.argsort(source, kind="stable")
         self._rank = np.empty_like(self._by_source)
@@ -81,46 +101,65 @@ class SegmentSampler:
         """What sequence `index` draws its segments from: here the same for all."""
         return self
 
+    def slots_between(self, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
+        """(N,) int64 slots of the timesteps [start, stop)."""
+        return self._slot[stop] - self._slot[start]
+
     def slots(self, segments: Segments) -> np.ndarray:
         """(N,) int64 slots of each segment."""
-        prompt = self._slot[segments.prompt_stop] - self._slot[segments.prompt_start]
-        return prompt + self._slot[segments.stop] - self._slot[segments.start]
+        return self.slots_between(segments.prompt_start, segments.prompt_stop) + self.window_slots(segments)
+
+    def window_slots(self, segments: Segments) -> np.ndarray:
+        """(N,) int64 slots of each segment without its prompt."""
+        return self.slots_between(segments.start, segments.stop)
 
     def draw(self, rng: np.random.Generator, count: int) -> Segments:
         """Draws `count` segments, each at most `context_length` slots long."""
-        drawn = rng.integers(self._starts[-1], size=count)
-        episode = np.searchsorted(self._starts, drawn, side="right")
-        first, end = self._episode[episode], self._episode[episode + 1]
-        begin = end - 1 - (self._starts[episode] - 1 - drawn)
-        start, stop = np.maximum(begin, first), np.minimum(begin + self._window, end)
-        prompt_start, prompt_stop = self._draw_prompts(rng, episode, start)
-        segments = Segments(prompt_start, prompt_stop, start, stop)
-        return self.cut(segments, np.full(count, self.context_length))
+        prompted = rng.random(count) < self.prompts.probability
+        return self._with_prompts(rng, prompted, *self._windows.draw(rng, prompted * self._prompted))
+
+    def draw_timesteps(self, rng: np.random.Generator, count: int) -> Segments:
+        """Draws `count` segments whose windows are one timestep."""
+        start = rng.integers(self._episode[-1], size=count)
+        episode = np.searchsorted(self._episode, start, side="right") - 1
+        return self._with_prompts(rng, rng.random(count) < self.prompts.probability, episode, start, start + 1)
 
     def cut(self, segments: Segments, room: np.ndarray) -> Segments:
-        """Shortens the windows to whole timesteps that fit into `room` slots, (N,); a window may be left with none."""
-        room = room - (self._slot[segments.prompt_stop] - self._slot[segments.prompt_start])
+        """Shortens segments to whole timesteps that fit into `room` slots, (N,).
+
+        The window comes first and loses its end, perhaps all of it; the prompt has what is left and loses its start.
+        """
         fitting = np.searchsorted(self._slot, self._slot[segments.start] + room, side="right") - 1
         stop = np.clip(fitting, segments.start, segments.stop)
-        return Segments(segments.prompt_start, segments.prompt_stop, segments.start, stop)
+        room = room - (self._slot[stop] - self._slot[segments.start])
+        earliest = np.searchsorted(self._slot, self._slot[segments.prompt_stop] - room, side="left")
+        prompt_start = np.clip(earliest, segments.prompt_start, segments.prompt_stop)
+        return Segments(prompt_start, segments.prompt_stop, segments.start, stop)
 
-    def _draw_prompts(self, rng: np.random.Generator, episode: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Prompt ranges for windows of the given episodes; empty for those that get none."""
-        prompted, goal = rng.random((2, len(episode)))
+    def timestep_at(self, start: int, stop: int, slot: float) -> int:
+        """The timestep of window [start, stop) that has its `slot`-th slot; `stop`, where it has fewer."""
+        return min(int(np.searchsorted(self._slot, self._slot[start] + slot, side="right")) - 1, stop)
+
+    def _with_prompts(
+        self, rng: np.random.Generator, prompted: np.ndarray, episode: np.ndarray, start: np.ndarray, stop: np.ndarray
+    ) -> Segments:
+        """Segments of windows of the given episodes; where a prompt does not fit beside its window, it is shorter or none."""
+        prompt_start, prompt_stop = np.zeros((2, len(start)), np.int64)
+        prompt_start[prompted], prompt_stop[prompted] = self._draw_prompts(rng, episode[prompted])
+        return self.cut(Segments(prompt_start, prompt_stop, start, stop), np.full(len(start), self.context_length))
+
+    def _draw_prompts(self, rng: np.random.Generator, episode: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Prompts for windows of the given episodes; empty where there is no other episode of the source."""
+        goal, other_place, begin = rng.random((3, len(episode)))
         others = self._source_stop[episode] - self._source_start[episode] - 1
         # Uniform over the other episodes of the source: shift by 1..others places, round the source's list.
-        shift = 1 + np.floor(rng.random(len(episode)) * others).astype(np.int64)
+        shift = 1 + np.floor(other_place * others).astype(np.int64)
         place = self._rank[episode] - self._source_start[episode] + shift
         other = self._by_source[self._source_start[episode] + place % (others + 1)]
         first, end = self._episode[other], self._episode[other + 1]
-        length = self.prompts.length or self.context_length // 2
-        latest = np.searchsorted(self._slot, self._slot[end] - length, side="left")
+        latest = np.searchsorted(self._slot, self._slot[end] - self._prompt_length, side="left")
         from_end = np.clip(latest, first, end - 1)
-        anywhere = first + np.floor(rng.random(len(episode)) * (end - first)).astype(np.int64)
-        prompt_start = np.where(goal < self.prompts.goal_probability, from_end, anywhere)
-        last = np.searchsorted(self._slot, self._slot[prompt_start] + length, side="right") - 1
-        prompt_stop = np.clip(last, prompt_start + 1, end)
-        # Prompt and one timestep must fit into a sequence together; where they do not, there is no prompt.
-        needed = self._slot[prompt_stop] - self._slot[prompt_start] + self._slot[start + 1] - self._slot[start]
-        given = (prompted < self.prompts.probability) & (others > 0) & (needed <= self.context_length)
-        return np.where(given, prompt_start, 0), np.where(given, prompt_stop, 0)
+        anywhere = first + np.floor(begin * (end - first)).astype(np.int64)
+        start = np.where(goal < self.prompts.goal_probability, from_end, anywhere)
+        last = np.searchsorted(self._slot, self._slot[start] + self._prompt_length, side="right") - 1
+        return start, np.where(others > 0, np.clip(last, start + 1, end), start)

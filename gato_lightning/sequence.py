@@ -3,7 +3,7 @@
     | segment 1                  | segment 2       | segment 3                   | ... | empty |
     | prompt | window of task a  | window of task a | prompt | window of task a  | b   |       |
 
-The task is drawn by weight; its segments fill the context; what is left is filled with segments of other tasks that fit.
+The task is drawn by weight; its segments fill the context; what is left is filled with timesteps of tasks all of which fit.
 Whole timesteps are packed, and attention stays inside a segment. Shuffling, workers, ranks and resuming need no saved state.
 """
 
@@ -15,8 +15,9 @@ import numpy as np
 import torch
 
 from gato_lightning.batch import TokenBatch
+from gato_lightning.packing import filling, full_context
 from gato_lightning.patches import PATCH
-from gato_lightning.segments import Segments, SegmentSampler
+from gato_lightning.segments import Segments, SegmentSampler, ranges
 from gato_lightning.store import EpisodeStore
 from gato_lightning.timestep import TokenTimesteps, distinct
 from gato_lightning.vocabulary import Kind, Vocabulary
@@ -62,12 +63,6 @@ class Slots:
             patch_index=zeros[:0],
             patch_intervals=np.empty((0, 4), np.int64),
         )
-
-
-def ranges(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """start, start + 1, ..., start + count - 1 of each pair, end to end."""
-    offsets = np.cumsum(counts) - counts
-    return np.arange(counts.sum()) + np.repeat(starts - offsets, counts)
 
 
 def gather(
@@ -125,10 +120,10 @@ class Sampler(Protocol):
     """Where the segments of a task come from.
 
     Attributes:
-        narrowest: slots of the shortest timestep.
+        widest: slots of the longest timestep.
     """
 
-    narrowest: int
+    widest: int
 
     def at(self, index: int) -> SegmentSampler:
         """What sequence `index` draws its segments from."""
@@ -157,41 +152,28 @@ class SequencePacker:
         self._observed_text_loss = observed_text_loss
         self._cumulative = np.cumsum(weights / weights.sum())
         self._weights = weights
-        self._narrowest = np.array([sampler.narrowest for sampler in samplers])
+        self._widest = np.array([sampler.widest for sampler in samplers])
 
     def __call__(self, index: int) -> list[Slots]:
         """The parts of sequence `index`, which together fill at most `context_length` slots."""
         rng = np.random.default_rng((self.seed, index))
         task = int(np.searchsorted(self._cumulative, rng.random(), side="right").clip(max=len(self.samplers) - 1))
+        sampler = self.samplers[task].at(index)
+        segments = full_context(sampler, rng, self.context_length)
         parts: list[Slots] = []
         room, segment = self.context_length, 1
         for _ in range(1 + FILLERS):
-            sampler = self.samplers[task].at(index)
-            segments, used = self._fit(rng, sampler, room)
-            if used:
+            if len(segments):
                 losses = sampler.prompts.loss, self._observed_text_loss
                 parts.append(gather(sampler.store, segments, task, segment, *losses))
-                room, segment = room - used, segment + len(segments.start)
-            fitting = np.where(self._narrowest <= room, self._weights, 0.0)
+                room, segment = room - len(parts[-1].ids), segment + len(segments)
+            fitting = np.where(self._widest <= room, self._weights, 0.0)
             if fitting.sum() == 0.0:
                 break
             task = int(rng.choice(len(fitting), p=fitting / fitting.sum()))
+            sampler = self.samplers[task].at(index)
+            segments = filling(sampler, rng, room)
         return parts
-
-    def _fit(self, rng: np.random.Generator, sampler: SegmentSampler, room: int) -> tuple[Segments, int]:
-        """Segments of a task that fit into `room` slots, the last one cut to fit, and the slots that they take."""
-        segments = sampler.draw(rng, 1 + room // sampler.store.narrowest)
-        ends = np.cumsum(sampler.slots(segments))
-        whole = int(np.searchsorted(ends, room, side="right"))
-        used = int(ends[whole - 1]) if whole else 0
-        if whole < len(ends):
-            last = sampler.cut(segments[whole : whole + 1], np.array([room - used]))
-            if last.stop[0] > last.start[0]:
-                segments = Segments(
-                    *(np.concatenate([getattr(segments, name)[:whole], getattr(last, name)]) for name in vars(last))
-                )
-                return segments, used + int(sampler.slots(last)[0])
-        return segments[:whole], used
 
 
 def collate(sequences: Sequence[Sequence[Slots]], context_length: int, vocabulary: Vocabulary) -> TokenBatch:
