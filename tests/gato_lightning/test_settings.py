@@ -109,7 +109,7 @@ CASES = [
 
 @pytest.mark.parametrize("maker", MAKERS, ids=lambda maker: maker.__name__)
 def test_every_number_has_a_range(maker):
-    wrong = {name: hint for name, hint in annotations(maker).items() if unchecked(hint)}
+    wrong = {name: hint for name, hint in settings(maker).items() if unchecked(hint)}
     assert not wrong, f"{maker.__name__}: a number without a range, see gato_lightning/settings.py"
 
 
