@@ -127,7 +127,7 @@ class SegmentSampler:
     def cut(self, segments: Segments, room: np.ndarray) -> Segments:
         """Shortens segments to whole timesteps that fit into `room` slots, (N,).
 
-        The window comes first and loses its end, perhaps all of it; the prompt has what is left and loses its start.
+        The window comes first and loses its end, maybe all of it; the prompt has what is left and loses its start.
         """
         fitting = np.searchsorted(self._slot, self._slot[segments.start] + room, side="right") - 1
         stop = np.clip(fitting, segments.start, segments.stop)

@@ -98,5 +98,5 @@ def test_contexts_are_full_where_wide_windows_are_rare(tmp_path):
     store = make_store(tmp_path / "s", [[250]] * 3 + [[4]] * 600)
     packer = SequencePacker([SegmentSampler(store, 256, NO_PROMPTS)], np.ones(1), 256, 0)
     used = [sum(len(part.ids) for part in packer(index)) for index in range(300)]
-    assert np.mean(used) > 0.95 * 256
+    assert np.mean(used) > 0.9 * 256
     assert min(used) > 0
