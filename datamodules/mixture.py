@@ -1,5 +1,6 @@
 """The mixture: task DataModules with weights, as one stream of batches."""
 
+import logging
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -23,6 +24,8 @@ from gato_lightning.settings import NonNegativeFloat, NonNegativeInt, PositiveIn
 from gato_lightning.tasks import ControlTask
 from gato_lightning.text import TextTokenizer
 from gato_lightning.vocabulary import Kind, Vocabulary
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -56,27 +59,44 @@ class SequenceDataset(Dataset[list[Slots]]):
 
 
 class StepSampler(Sampler[list[int]]):
-    """Which sequences make which batch: batch s of rank r holds sequences (s * ranks + r) * B to + B.
+    """Which sequences make which batch: batch s of rank r holds sequences (s * ranks + r) * B to + B, counted from those seen.
 
-    So the sequences of a step are the same for any number of ranks that share its global batch, and a run that resumes at step
-    s goes on with the batch that an uninterrupted one would see.
+    So the sequences of a step are the same for any number of ranks that share its global batch, and a run that resumes goes on
+    with the first sequence that it has not seen, also with other ranks or another batch size.
 
     Args:
         first: batches already seen.
         total: batches of the whole run.
         batch_size: sequences a batch on each rank.
+        seen: sequences already seen; None: as many as these batches hold.
     """
 
-    def __init__(self, first: int, total: int, batch_size: int, rank: int, ranks: int) -> None:
+    def __init__(self, first: int, total: int, batch_size: int, rank: int, ranks: int, seen: int | None = None) -> None:
         self.first, self.total, self.batch_size, self.rank, self.ranks = first, total, batch_size, rank, ranks
+        self.seen = first * ranks * batch_size if seen is None else seen
 
     def __len__(self) -> int:
         return self.total
 
     def __iter__(self) -> Iterator[list[int]]:
-        for step in range(self.first, self.total):
-            begin = (step * self.ranks + self.rank) * self.batch_size
+        for step in range(self.total - self.first):
+            begin = self.seen + (step * self.ranks + self.rank) * self.batch_size
             yield list(range(begin, begin + self.batch_size))
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run had come.
+
+    Args:
+        step: optimiser steps.
+        sequences: that all ranks have seen in them.
+        lanes: DataLoader workers of all ranks, and sequences a batch: what streamed parts follow from.
+    """
+
+    step: int
+    sequences: int
+    lanes: tuple[int, int]
 
 
 class MixtureDataModule(LightningDataModule):
@@ -127,6 +147,7 @@ class MixtureDataModule(LightningDataModule):
         self.loader_workers, self.val_sequences, self.seed = loader_workers, val_sequences, seed
         self.observed_text_loss = observed_text_loss
         self.tokenizer_path, self.text_tokenizer = tokenizer_path, TextTokenizer(tokenizer_path)
+        self._begun: Progress | None = None  # where training began or resumed
         for name, spec in tasks.items():
             spec.datamodule.connect(name, self.vocabulary, self.text_tokenizer, context_length, Path(cache_dir))
 
@@ -167,8 +188,8 @@ class MixtureDataModule(LightningDataModule):
 
     def packer(self, split: Split) -> SequencePacker:
         """Makes sequences of a split; validation gives all tasks the same weight."""
-        ranks = self.trainer.world_size if self.trainer else 1
-        lanes = Lanes(ranks * max(1, self.loader_workers), self.batch_size)
+        seen = self._begun.sequences if self._begun else 0
+        lanes = Lanes(*self._lanes(), first=seen % self.batch_size)
         samplers = [spec.datamodule.sampler(split, self.prompts, lanes) for spec in self.tasks.values()]
         weights = self.shares if split == "train" else np.ones(len(self.tasks))
         return SequencePacker(samplers, weights, self.context_length, self.seed, self.observed_text_loss)
@@ -222,21 +243,59 @@ class MixtureDataModule(LightningDataModule):
 
     def _sequences_of_the_run(self) -> int:
         """How many sequences all ranks train on in all; 0 without a trainer."""
+        return self.trainer.max_steps * self._sequences_of_a_step() if self.trainer else 0
+
+    def _sequences_of_a_step(self) -> int:
         trainer = self.trainer
-        if trainer is None:
-            return 0
-        return trainer.max_steps * trainer.accumulate_grad_batches * trainer.world_size * self.batch_size
+        assert trainer is not None
+        return trainer.accumulate_grad_batches * trainer.world_size * self.batch_size
+
+    def _lanes(self) -> tuple[int, int]:
+        ranks = self.trainer.world_size if self.trainer else 1
+        return ranks * max(1, self.loader_workers), self.batch_size
+
+    def state_dict(self) -> dict[str, Any]:
+        """How many sequences were seen, for the checkpoint: a run may resume with other ranks, batches and accumulation."""
+        if self._begun is None or self.trainer is None:
+            return {}
+        step = self.trainer.global_step
+        seen = self._begun.sequences + (step - self._begun.step) * self._sequences_of_a_step()
+        return asdict(Progress(step, seen, self._lanes()))
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._begun = Progress(**state)
 
     def train_dataloader(self) -> DataLoader[list[Slots]]:
         trainer = self.trainer
         assert trainer is not None
-        seen = trainer.global_step * trainer.accumulate_grad_batches
         # One epoch is the whole run, so that nothing restarts in between.
-        total = trainer.max_steps * trainer.accumulate_grad_batches
+        first, total = (steps * trainer.accumulate_grad_batches for steps in (trainer.global_step, trainer.max_steps))
         if total <= 0:
             raise UserError(f"trainer.max_steps: {trainer.max_steps}, expected the number of steps to train")
-        sampler = StepSampler(seen, total, self.batch_size, trainer.global_rank, trainer.world_size)
+        if self._begun and self._begun.step == trainer.global_step:
+            self._resume(first)
+        else:  # a new run, or a checkpoint that does not say how many sequences it had seen
+            seen = trainer.global_step * self._sequences_of_a_step()
+            self._begun = Progress(trainer.global_step, seen, self._lanes())
+        rank, ranks = trainer.global_rank, trainer.world_size
+        sampler = StepSampler(first, total, self.batch_size, rank, ranks, self._begun.sequences)
         return self._loader(SequenceDataset(self.packer("train"), total), sampler)
+
+    def _resume(self, first: int) -> None:
+        """Has the trainer count batches as if every step had had as many as now; tells where streams cannot go on."""
+        assert self._begun is not None
+        assert self.trainer is not None
+        batches = self.trainer.fit_loop.epoch_loop.batch_progress.current
+        more = first - batches.ready
+        for counted in ("ready", "started", "processed", "completed"):
+            setattr(batches, counted, getattr(batches, counted) + more)
+        streamed = [name for name, spec in self.tasks.items() if spec.datamodule.sequences_per_part is not None]
+        if streamed and tuple(self._begun.lanes) != self._lanes() and self.trainer.global_rank == 0:
+            log.warning(
+                "streamed tasks (%s): resumed with other ranks, loader workers or sequences a batch, "
+                "so that parts of the pass at hand may be read again or not at all",
+                ", ".join(streamed),
+            )
 
     def val_dataloader(self) -> DataLoader[list[Slots]]:
         trainer = self.trainer

@@ -5,6 +5,7 @@
 
 A lane is one DataLoader worker of one rank, so every part is read by one process, once a pass. Which part sequence i draws
 from follows from i alone, so that a resumed run goes on with the same sequences as long as ranks, workers and batch size stay.
+With others it goes on at about the same place of the pass: parts that were begun there may be read again, or not at all.
 """
 
 from __future__ import annotations
@@ -34,10 +35,12 @@ class Lanes:
     Args:
         count: DataLoader workers of all ranks together, at least 1.
         batch_size: sequences a batch.
+        first: the first sequence that begins a batch, below `batch_size`; 0 unless a run resumed with another batch size.
     """
 
     count: int = 1
     batch_size: int = 1
+    first: int = 0
 
 
 class PartStream:
@@ -64,7 +67,7 @@ class PartStream:
 
     def at(self, index: int) -> SegmentSampler:
         """What sequence `index` draws from; waits until that part is read, and has the next one read meanwhile."""
-        batch, place = divmod(index, self._lanes.batch_size)
+        batch, place = divmod(index - self._lanes.first, self._lanes.batch_size)
         turn, lane = divmod(batch, self._lanes.count)
         step = (turn * self._lanes.batch_size + place) // self._sequences
         now, then = (s * self._lanes.count + lane for s in (step, step + 1))

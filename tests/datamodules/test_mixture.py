@@ -1,6 +1,7 @@
 """The mixture: demonstrations are collected once, batches are the same for any number of ranks, mistakes are named."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import gymnasium
 import numpy as np
@@ -75,6 +76,37 @@ def test_ranks_share_the_batches_of_one_process(data):
     ranks = [list(StepSampler(0, 5, 2, rank, 2)) for rank in range(2)]
     assert whole == [index for pair in zip(*ranks, strict=True) for batch in pair for index in batch]
     assert list(StepSampler(3, 5, 4, 0, 1)) == list(StepSampler(0, 5, 4, 0, 1))[3:]
+
+
+def running(step, ranks, rank=0, accumulate=1):
+    batches = SimpleNamespace(ready=step, started=step, processed=step, completed=step)
+    fit_loop = SimpleNamespace(epoch_loop=SimpleNamespace(batch_progress=SimpleNamespace(current=batches)))
+    settings = {"accumulate_grad_batches": accumulate, "max_steps": 12, "global_rank": rank, "world_size": ranks}
+    return SimpleNamespace(global_step=step, fit_loop=fit_loop, **settings)
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+def test_other_ranks_go_on_with_the_sequences_not_yet_seen(data, ranks):
+    """Five steps on two ranks, then the other seven."""
+    one = mixture(data.tasks["cartpole"].datamodule.folder("train").parent, batch_size=4)
+    one.setup("fit")
+
+    def first_batches(state, step, ranks, count):
+        seen = []
+        for rank in range(ranks):
+            if state:
+                one.load_state_dict(state)
+            one.trainer = running(step, ranks, rank)
+            seen += [
+                index for _, batch in zip(range(count), one.train_dataloader().batch_sampler, strict=False) for index in batch
+            ]
+        one.trainer.global_step += count
+        return sorted(seen), one.state_dict()
+
+    before, state = first_batches(None, 0, 2, 5)
+    after, _ = first_batches(state, 5, ranks, 7)
+    assert before + after == list(range(5 * 2 * 4 + 7 * ranks * 4))
+    one.trainer = None
 
 
 @pytest.mark.parametrize("workers", [0, 2])

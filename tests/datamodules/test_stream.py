@@ -12,6 +12,7 @@ from gato_lightning.errors import UserError
 from gato_lightning.image_files import ImageSettings
 from gato_lightning.segments import PromptSettings
 from gato_lightning.vocabulary import NUM_TEXT
+from tests.datamodules.test_mixture import running
 from tests.datamodules.test_shards import sample, write_shard, write_shards
 from tests.datamodules.vision_files import TOKENIZER, stored
 
@@ -63,6 +64,24 @@ def test_a_stream_that_begins_in_the_middle_goes_on_as_one_that_came_there(tmp_p
     assert numbers(late.at(16)) == seen[16]
     segments = [one.at(16).draw(np.random.default_rng(0), 4) for one in (through, late)]
     np.testing.assert_array_equal(segments[0].start, segments[1].start)
+
+
+def test_a_stream_that_goes_on_with_other_lanes_reads_a_part_for_a_batch_and_says_so(tmp_path, shards, caplog):
+    """Four sequences in batches of two, then batches of three, which begin amid the old ones."""
+    data = MixtureDataModule(
+        {"pictures": TaskSpec(module(*shards))}, batch_size=3, context_length=64, cache_dir=str(tmp_path), workers=1
+    )
+    data.prepare_data()
+    data.setup("fit")
+    data.load_state_dict({"step": 2, "sequences": 4, "lanes": [1, 2]})
+    data.trainer = running(2, 1)  # type: ignore[assignment]
+    batches = list(data.train_dataloader().batch_sampler)
+    stream = data.packer("train").samplers[0]
+    data.trainer = None
+    assert batches[0] == [4, 5, 6]
+    for batch in batches[:4]:  # three sequences a part
+        assert len({frozenset(numbers(stream.at(index))) for index in batch}) == 1
+    assert "streamed tasks (pictures): resumed with other ranks, loader workers or sequences a batch" in caplog.text
 
 
 @pytest.mark.parametrize("loader_workers", [0, 2])

@@ -103,6 +103,38 @@ def test_resumed_run_equals_an_uninterrupted_one(tmp_path, cache, accumulate):
     assert len(whole.losses) == STEPS * accumulate
 
 
+class Seen(lightning.Callback):
+    """Keeps the sequences that the model was given, by their ids."""
+
+    def __init__(self) -> None:
+        self.sequences: list[bytes] = []
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+        self.sequences += [row.numpy().tobytes() for row in batch.ids]
+
+
+@pytest.mark.parametrize(("batch_size", "accumulate"), [(2, 1), (6, 1), (2, 3), (4, 2), (3, 2)])
+def test_a_run_that_resumes_otherwise_repeats_no_sequence(tmp_path, cache, batch_size, accumulate):
+    """Six steps of 2 x 4 sequences, four of another kind, two more of the first: together as from one run."""
+    kinds = [(4, 2, 6), (batch_size, accumulate, 10), (4, 2, STEPS)]
+    seen: list[bytes] = []
+    path = None
+    for number, (size, batches, until) in enumerate(kinds):
+        part = Seen()
+        one = trainer(tmp_path, part, accumulate_grad_batches=batches, max_steps=until)
+        one.fit(module(), data(cache, size), ckpt_path=path)
+        assert one.global_step == until
+        path = tmp_path / f"{number}.ckpt"
+        one.save_checkpoint(path)
+        seen += part.sequences
+    assert len(seen) == 6 * 8 + 4 * batch_size * accumulate + 2 * 8
+    whole = data(cache)
+    whole.setup("fit")
+    packer = whole.packer("train")
+    expected = [whole._collate([packer(index)]).ids[0].numpy().tobytes() for index in range(len(seen))]
+    assert seen == expected
+
+
 @pytest.mark.parametrize("every", [5, STEPS, 1000])
 def test_the_last_checkpoint_is_of_the_last_step(tmp_path, cache, every):
     saving = lightning.pytorch.callbacks.ModelCheckpoint(tmp_path, every_n_train_steps=every, save_last=True)
