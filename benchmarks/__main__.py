@@ -6,7 +6,7 @@ from pathlib import Path
 
 import transformers
 
-from benchmarks import acting, collecting, data, harness, memory, reading, training
+from benchmarks import acting, collecting, data, harness, memory, preparing, reading, training
 from gato_lightning.allocator import keep_freed_memory
 
 PARTS = {
@@ -16,6 +16,7 @@ PARTS = {
     "reading": reading.run,
     "memory": memory.run,
     "collecting": collecting.run,
+    "preparing": preparing.run,
 }
 
 
