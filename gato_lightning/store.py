@@ -6,6 +6,7 @@ is stored once.
 """
 
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow
 
 from gato_lightning.episode import Example
 from gato_lightning.errors import UserError
@@ -88,10 +90,7 @@ class EpisodeStore:
         try:
             self.meta: dict[str, Any] = json.loads((self.folder / "meta.json").read_text())
             for name in _ARRAYS:
-                # An empty file cannot be mapped; np.load says so with a ValueError, and such arrays are small.
-                mapped = np.load(self.folder / f"{name}.npy", mmap_mode="r")
-                # A view without memmap's class, whose bookkeeping at every index costs more than the reading.
-                setattr(self, name, np.asarray(mapped))
+                setattr(self, name, _mapped(self.folder / f"{name}.npy"))
         except (OSError, ValueError, KeyError) as error:
             raise UserError(f"episode store {self.folder}: cannot be read ({error})") from error
         self.layouts = tuple(
@@ -152,6 +151,18 @@ class EpisodeStore:
     def narrowest(self) -> int:
         """Slots of the shortest timestep."""
         return min(len(layout.kinds) for layout in self.layouts)
+
+
+def _mapped(path: Path) -> np.ndarray:
+    """A .npy file as a read-only array.
+
+    `np.load` would keep a descriptor for each, of which a process often has no more than 1024.
+    """
+    with pyarrow.memory_map(str(path)) as file:
+        version = np.lib.format.read_magic(file)
+        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read_header(file)
+        return np.frombuffer(file.read_buffer(), dtype, math.prod(shape)).reshape(shape)
 
 
 def write_store(folder: Path, episodes: Sequence[TokenEpisode], meta: dict[str, Any]) -> None:

@@ -1,5 +1,8 @@
 """Stores: what is written comes back, shared patches are kept once, and nothing half-written is read."""
 
+import resource
+import shutil
+
 import numpy as np
 import pytest
 
@@ -21,6 +24,31 @@ def test_round_trip(store, image_tokenizer):
 def test_a_shared_patch_is_stored_once(store):
     assert len(store.patch_index) == 18 * 4
     assert len(store.patches) == 18 * 3 + 1
+
+
+def test_a_thousand_stores_are_open_under_1024_descriptors(store):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(1024, hard), hard))
+    try:
+        stores = [EpisodeStore(store.folder) for _ in range(1000)]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert all(np.array_equal(one.ids, store.ids) for one in stores)
+
+
+def test_a_mapped_store_is_read_only_and_outlives_its_folder(store):
+    ids = store.ids.copy()
+    shutil.rmtree(store.folder)
+    np.testing.assert_array_equal(store.ids, ids)
+    with pytest.raises(ValueError, match="read-only"):
+        store.ids[0] = 1
+
+
+def test_a_store_that_was_cut_short_is_refused(store):
+    path = store.folder / "ids.npy"
+    path.write_bytes(path.read_bytes()[:-2])
+    with pytest.raises(UserError, match="cannot be read"):
+        EpisodeStore(store.folder)
 
 
 def test_a_failed_write_leaves_nothing(tmp_path, image_tokenizer, monkeypatch):
