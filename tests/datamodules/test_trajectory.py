@@ -1,4 +1,4 @@
-"""Random play draws what Gymnasium does, and knows nothing of what its environment draws by the same seed; nor does the noise of demonstrations."""
+"""Random play draws as Gymnasium does, and knows nothing of what its environment draws by the same seed; nor does noise."""
 
 import gymnasium
 import numpy as np
