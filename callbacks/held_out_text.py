@@ -10,8 +10,9 @@ import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
-from gato_lightning.errors import UserError
+from gato_lightning.ranks import gather, together
 from gato_lightning.sampling import DecodingSettings
+from gato_lightning.settings import NonNegativeInt, Seed, check_settings
 from gato_lightning.tasks import GenerationTask
 
 log = logging.getLogger(__name__)
@@ -23,28 +24,31 @@ class HeldOutTextCallback(Callback, ABC):
     What fails is logged with the task's name and ends neither training nor the other tasks.
 
     Args:
-        every_n_steps: optimiser steps between two evaluations; 0: only at the end.
+        every_n_steps: optimiser steps between two evaluations, 0 or more; 0: only at the end.
         seed: of the sampled tokens, the same at every evaluation; training's own random state is left alone.
     """
 
     kinds: ClassVar[tuple[str, ...]]
 
-    def __init__(self, every_n_steps: int, seed: int) -> None:
-        if every_n_steps < 0:
-            raise UserError(f"every_n_steps is {every_n_steps}; expected 0 or more")
+    def __init__(self, every_n_steps: NonNegativeInt, seed: Seed) -> None:
+        check_settings(locals(), HeldOutTextCallback)
         self.every_n_steps, self.seed = every_n_steps, seed
         self._tasks: dict[str, GenerationTask] = {}
         self._last_step = 0
 
     @abstractmethod
     def evaluate(self, trainer: Trainer, module: LightningModule, name: str, task: GenerationTask, at_end: bool) -> None:
-        """Evaluates one task; every rank calls it."""
+        """Evaluates one task; every rank calls it.
+
+        Whatever may fail on one rank stands in `together`, so that all ranks leave the task and go on to the next one.
+        """
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._last_step = trainer.global_step
         for name, spec in getattr(trainer.datamodule, "tasks", {}).items():  # type: ignore[attr-defined]
             try:
-                task = spec.datamodule.generation()
+                with together():
+                    task = spec.datamodule.generation()
             except Exception:
                 self._warn(trainer, name)
                 continue
@@ -84,26 +88,16 @@ class HeldOutTextCallback(Callback, ABC):
         rank, ranks = trainer.global_rank, trainer.world_size
         mine = range(rank, len(observations), ranks)
         generator = torch.Generator().manual_seed(self.seed + rank)
-        texts: list[str] | Exception
-        try:
-            texts = module.write(  # type: ignore[operator]
+        with together():
+            texts: list[str] = module.write(  # type: ignore[operator]
                 trainer.datamodule.tasks[name].datamodule.tokenizer,  # type: ignore[attr-defined]
                 [observations[i] for i in mine],
                 settings,
                 generator,
                 [openings[i] for i in mine] if openings else None,
             )
-        except Exception as error:
-            # Raised only after the ranks have met below, else the others would wait for this one for ever.
-            texts = error
-        parts: list[list[str] | Exception] = [texts]
-        if ranks > 1:
-            parts = [[] for _ in range(ranks)]
-            torch.distributed.all_gather_object(parts, texts)
         written = [""] * len(observations)
-        for first, part in enumerate(parts):
-            if isinstance(part, Exception):
-                raise part
+        for first, part in enumerate(gather(texts)):
             written[first::ranks] = part
         return written
 

@@ -8,13 +8,17 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from rich.console import Console
 
+from callbacks.held_out_text import evenly
 from gato_lightning.environments import Environments
-from gato_lightning.errors import UserError, unknown
+from gato_lightning.errors import unknown
 from gato_lightning.figures import tasks_above_figure
 from gato_lightning.policy import ActingSettings
-from gato_lightning.report import score_table, summary_table, write_csv
+from gato_lightning.progress_bar import progress_of
+from gato_lightning.ranks import together
+from gato_lightning.report import score_tables, write_csv
 from gato_lightning.rollout import evaluate_tasks, gather_scores
 from gato_lightning.scores import TaskScore, by_domain, interquartile_mean, mean_score, tasks_above
+from gato_lightning.settings import NonNegativeInt, PositiveFloat, PositiveInt, check_settings
 from gato_lightning.tasks import FINAL_SEED, ROLLOUT_SEED, ControlTask
 
 
@@ -25,33 +29,34 @@ class RolloutEvaluation(Callback):
     chosen by. Ranks share the tasks out. An episode that fails is counted; none ends the training.
 
     Args:
-        every_n_steps: steps between evaluations; 0: only at the end.
-        episodes: a task, while training.
-        final_episodes: a task, at the end of `fit`; 0: none.
+        every_n_steps: steps between evaluations, 0 or more; 0: only at the end.
+        episodes: a task, while training; 1 or more.
+        final_episodes: a task, at the end of `fit`, 0 or more; 0: none.
         tasks: names; null: all with an environment.
-        lanes: most environments at once, of whatever tasks.
+        max_tasks: of these, at most so many, 1 or more, at even distances; null: all.
+        lanes: most environments at once, of whatever tasks; 1 or more.
         acting: how to act.
         video_tasks: names of the tasks whose first episode at the end is recorded.
-        workers: processes that the environments live in, on each rank; null: one a core.
-        time_limit: seconds that an environment may take for a reset or a step.
+        workers: processes that the environments live in, on each rank, 1 or more; null: one a core.
+        time_limit: seconds that an environment may take for a reset or a step, above 0.
     """
 
     def __init__(
         self,
-        every_n_steps: int = 0,
-        episodes: int = 5,
-        final_episodes: int = 20,
+        every_n_steps: NonNegativeInt = 0,
+        episodes: PositiveInt = 5,
+        final_episodes: NonNegativeInt = 20,
         tasks: list[str] | None = None,
-        lanes: int = 32,
+        lanes: PositiveInt = 32,
         acting: ActingSettings | None = None,
         video_tasks: list[str] | None = None,
-        workers: int | None = None,
-        time_limit: float = 60.0,
+        workers: PositiveInt | None = None,
+        time_limit: PositiveFloat = 60.0,
+        max_tasks: PositiveInt | None = None,
     ) -> None:
-        if lanes < 1 or (workers is not None and workers < 1) or time_limit <= 0:
-            raise UserError(f"lanes {lanes}, workers {workers}, time_limit {time_limit}: expected positive numbers")
+        check_settings(locals(), RolloutEvaluation)
         self.every_n_steps, self.episodes, self.final_episodes = every_n_steps, episodes, final_episodes
-        self.tasks, self.lanes, self.acting = tasks, lanes, acting or ActingSettings()
+        self.tasks, self.max_tasks, self.lanes, self.acting = tasks, max_tasks, lanes, acting or ActingSettings()
         self.video_tasks = video_tasks or []
         self.workers, self.time_limit = workers, time_limit
         self.scores: list[TaskScore] = []
@@ -60,10 +65,11 @@ class RolloutEvaluation(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Finds wrong task names before anything is trained."""
-        known = self._control_tasks(trainer)
-        for name in self.video_tasks:
-            if name not in known:
-                raise unknown("task in video_tasks", name, known)
+        with together():
+            known = self._control_tasks(trainer)
+            for name in self.video_tasks:
+                if name not in known:
+                    raise unknown("task in video_tasks", name, known)
         self._last = trainer.global_step
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
@@ -76,10 +82,11 @@ class RolloutEvaluation(Callback):
         if self.final_episodes:
             self.scores = self._evaluate(trainer, pl_module, "final", FINAL_SEED, self.final_episodes, self.video_tasks)
             folder = trainer.log_dir  # of all ranks: asking for it makes them talk to each other
-            if trainer.is_global_zero:
-                Console().print(score_table(self.scores), summary_table(self.scores))
-                if folder:
-                    write_csv(Path(folder) / "episodes.csv", self.scores)
+            with together():
+                if trainer.is_global_zero:
+                    Console().print(score_tables(self.scores))
+                    if folder:
+                        write_csv(Path(folder) / "episodes.csv", self.scores)
         self._close()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
@@ -92,32 +99,47 @@ class RolloutEvaluation(Callback):
 
     def _control_tasks(self, trainer: Trainer) -> dict[str, ControlTask]:
         tasks: dict[str, ControlTask] = trainer.datamodule.control_tasks(self.tasks)  # type: ignore[attr-defined]
-        return tasks
+        names = list(tasks)
+        return {names[i]: tasks[names[i]] for i in evenly(len(names), self.max_tasks or len(names))}
 
     def _evaluate(
         self, trainer: Trainer, pl_module: LightningModule, tag: str, first_seed: int, episodes: int, record: list[str]
     ) -> list[TaskScore]:
         """Plays this rank's tasks; every rank gets all scores."""
-        tasks = list(self._control_tasks(trainer).values())[trainer.global_rank :: trainer.world_size]
-        if self._environments is None:
-            self._environments = Environments(tasks, self.lanes, self.workers, self.time_limit)
         training = pl_module.training
         pl_module.eval()
         # The same arithmetic as in training; sampling draws from generators of its own.
-        with torch.inference_mode(), trainer.precision_plugin.forward_context():
-            scores = evaluate_tasks(
-                pl_module.model, tasks, first_seed, episodes, self._environments, self.acting, record=record
-            )
+        with together(), torch.inference_mode(), trainer.precision_plugin.forward_context():
+            tasks = list(self._control_tasks(trainer).values())[trainer.global_rank :: trainer.world_size]
+            if self._environments is None:
+                self._environments = Environments(tasks, self.lanes, self.workers, self.time_limit)
+            with progress_of(trainer, "Playing", len(tasks) * episodes) as advance:
+                scores = evaluate_tasks(
+                    pl_module.model,
+                    tasks,
+                    first_seed,
+                    episodes,
+                    self._environments,
+                    self.acting,
+                    record,
+                    lambda task, episode: advance(),
+                )
         pl_module.train(training)
         scores = gather_scores(scores)
-        for logger in trainer.loggers:
-            logger.log_metrics(_metrics(scores, tag), trainer.global_step)
-            if hasattr(logger.experiment, "add_figure"):
-                logger.experiment.add_figure(f"{tag}/tasks_above", tasks_above_figure(scores), trainer.global_step)
-            for score in scores:
-                if score.video is not None and hasattr(logger.experiment, "add_image"):
-                    score.video.add_to(logger.experiment, f"video/{score.task}", trainer.global_step)
+        with together():
+            for logger in trainer.loggers:
+                _log(logger, scores, tag, trainer.global_step)
         return scores
+
+
+def _log(logger: Any, scores: list[TaskScore], tag: str, step: int) -> None:
+    """Scores, the figure of them and videos; on other ranks than the first, loggers do nothing."""
+    logger.log_metrics(_metrics(scores, tag), step)
+    if hasattr(logger.experiment, "add_figure"):
+        logger.experiment.add_figure(f"{tag}/tasks_above", tasks_above_figure(scores), step)
+    for score in scores:
+        if score.video is not None and hasattr(logger.experiment, "add_image"):
+            score.video.add_to(logger.experiment, f"video/{score.task}", step)
 
 
 def _metrics(scores: list[TaskScore], tag: str) -> dict[str, float]:

@@ -12,8 +12,10 @@ from lightning import LightningModule, Trainer
 from callbacks.held_out_text import HeldOutTextCallback
 from callbacks.text_baselines import ngram_bits_per_byte, zlib_bits_per_byte
 from gato_lightning.loss import token_losses
+from gato_lightning.ranks import together
 from gato_lightning.segments import Segments
 from gato_lightning.sequence import collate, gather
+from gato_lightning.settings import NonNegativeInt, PositiveInt, check_settings
 from gato_lightning.store import EpisodeStore
 from gato_lightning.tasks import GenerationTask
 from gato_lightning.text import TextTokenizer
@@ -29,8 +31,8 @@ class TextLoss(HeldOutTextCallback):
     The validation loss is taken over a few sequences of all tasks, which is too few to compare with a baseline.
 
     Args:
-        every_n_steps: optimiser steps between two evaluations; 0: only at the end.
-        batch_size: sequences at once.
+        every_n_steps: optimiser steps between two evaluations, 0 or more; 0: only at the end.
+        batch_size: sequences at once, 1 or more.
         baselines: compare with `zlib` and a 5-gram model too: `zlib_bits_per_byte` and `ngram_bits_per_byte`, of the held-out
             texts with a line break between two; the 5-gram model is counted in memory, on all texts that are trained on.
 
@@ -40,7 +42,8 @@ class TextLoss(HeldOutTextCallback):
 
     kinds: ClassVar[tuple[str, ...]] = ("text",)
 
-    def __init__(self, every_n_steps: int = 0, batch_size: int = 16, baselines: bool = False) -> None:
+    def __init__(self, every_n_steps: NonNegativeInt = 0, batch_size: PositiveInt = 16, baselines: bool = False) -> None:
+        check_settings(locals(), TextLoss)
         super().__init__(every_n_steps, seed=0)
         self.batch_size, self.baselines = batch_size, baselines
         self._constants: dict[str, dict[str, float]] = {}
@@ -49,17 +52,8 @@ class TextLoss(HeldOutTextCallback):
     def evaluate(self, trainer: Trainer, module: LightningModule, name: str, task: GenerationTask, at_end: bool) -> None:
         """Computes the loss of one task; the ranks share its texts out."""
         data: Any = trainer.datamodule.tasks[name].datamodule  # type: ignore[attr-defined]
-        model: Any = module.model
-        config = model.config
-        sums = torch.zeros(2, dtype=torch.float64)
-        store = data.stores["val"]
-        sequences = list(_sequences(store, config.context_length, trainer.global_rank, trainer.world_size))
-        for first in range(0, len(sequences), self.batch_size):
-            chunk = sequences[first : first + self.batch_size]
-            parts = [[gather(store, segments, task=0, first_segment=1, prompt_loss=False)] for segments in chunk]
-            batch = collate(parts, config.context_length, config.vocabulary).to(module.device)
-            losses = token_losses(model, batch)
-            sums += torch.tensor([losses.sum().item(), len(losses)], dtype=torch.float64)
+        with together():
+            sums = self._sums(module, data.stores["val"], trainer.global_rank, trainer.world_size)
         total, count = trainer.strategy.reduce(sums.to(module.device), reduce_op="sum").tolist()
         if name not in self._constants:
             self._constants[name] = self._measure(data)
@@ -75,6 +69,20 @@ class TextLoss(HeldOutTextCallback):
         for logger in trainer.loggers:
             metrics = {f"metrics/{name}/{key}": value for key, value in self.results[name].items()}
             logger.log_metrics(metrics, trainer.global_step)
+
+    def _sums(self, module: LightningModule, store: EpisodeStore, rank: int, ranks: int) -> torch.Tensor:
+        """(2,) float64: the sum of the losses of this rank's texts, and how many there are."""
+        model: Any = module.model
+        config = model.config
+        sums = torch.zeros(2, dtype=torch.float64)
+        sequences = list(_sequences(store, config.context_length, rank, ranks))
+        for first in range(0, len(sequences), self.batch_size):
+            chunk = sequences[first : first + self.batch_size]
+            parts = [[gather(store, segments, task=0, first_segment=1, prompt_loss=False)] for segments in chunk]
+            batch = collate(parts, config.context_length, config.vocabulary).to(module.device)
+            losses = token_losses(model, batch)
+            sums += torch.tensor([losses.sum().item(), len(losses)], dtype=torch.float64)
+        return sums
 
     def _measure(self, data: Any) -> dict[str, float]:
         """What does not depend on the model."""

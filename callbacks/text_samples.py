@@ -6,7 +6,9 @@ from typing import ClassVar
 from lightning import LightningModule, Trainer
 
 from callbacks.held_out_text import HeldOutTextCallback, evenly
+from gato_lightning.ranks import together
 from gato_lightning.sampling import DecodingSettings
+from gato_lightning.settings import NonNegativeFloat, NonNegativeInt, PositiveInt, Seed, check_settings
 from gato_lightning.tasks import GenerationTask
 
 
@@ -14,12 +16,12 @@ class TextSamples(HeldOutTextCallback):
     """Continues the openings of held-out texts and logs them as text.
 
     Args:
-        every_n_steps: optimiser steps between two evaluations; 0: only at the end.
-        samples: texts of each task.
-        opening_words: words of a text that the model is given; of a shorter text, half of them.
-        max_new_tokens: most tokens of a continuation.
-        temperature: of the sampled tokens; 0 takes the likeliest.
-        seed: of the sampled tokens.
+        every_n_steps: optimiser steps between two evaluations, 0 or more; 0: only at the end.
+        samples: texts of each task, 1 or more.
+        opening_words: words of a text that the model is given, 1 or more; of a shorter text, half of them.
+        max_new_tokens: most tokens of a continuation, 1 or more.
+        temperature: of the sampled tokens, 0 or more; 0 takes the likeliest.
+        seed: of the sampled tokens; 0 or more.
 
     Attributes:
         written: the latest (opening, continuation, the text's own continuation) of every task, on rank 0.
@@ -29,13 +31,14 @@ class TextSamples(HeldOutTextCallback):
 
     def __init__(
         self,
-        every_n_steps: int = 1000,
-        samples: int = 4,
-        opening_words: int = 24,
-        max_new_tokens: int = 48,
-        temperature: float = 0.8,
-        seed: int = 0,
+        every_n_steps: NonNegativeInt = 1000,
+        samples: PositiveInt = 4,
+        opening_words: PositiveInt = 24,
+        max_new_tokens: PositiveInt = 48,
+        temperature: NonNegativeFloat = 0.8,
+        seed: Seed = 0,
     ) -> None:
+        check_settings(locals(), TextSamples)
         super().__init__(every_n_steps, seed)
         self.samples, self.opening_words = samples, opening_words
         self.settings = DecodingSettings(max_new_tokens, temperature)
@@ -43,10 +46,11 @@ class TextSamples(HeldOutTextCallback):
 
     def evaluate(self, trainer: Trainer, module: LightningModule, name: str, task: GenerationTask, at_end: bool) -> None:
         """Writes and logs the continuations of one task."""
-        chosen = evenly(len(task.observations), self.samples)
-        parts = [split_opening(task.references[i][0], self.opening_words) for i in chosen]
-        observations = [task.observations[i] for i in chosen]
-        openings = [opening for opening, _ in parts]
+        with together():
+            chosen = evenly(len(task.observations), self.samples)
+            parts = [split_opening(task.references[i][0], self.opening_words) for i in chosen]
+            observations = [task.observations[i] for i in chosen]
+            openings = [opening for opening, _ in parts]
         texts = self.write(trainer, module, name, observations, self.settings, openings)
         if not trainer.is_global_zero:
             return

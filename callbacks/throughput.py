@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
 from gato_lightning.batch import TokenBatch
-from gato_lightning.errors import UserError
+from gato_lightning.settings import PositiveInt, check_settings
 
 _COUNTS = ("tokens", "timesteps", "sequences", "slots")
 
@@ -34,9 +34,8 @@ class Throughput(Callback):
         seconds: time that training them took.
     """
 
-    def __init__(self, every_n_steps: int = 50) -> None:
-        if every_n_steps < 1:
-            raise UserError(f"every_n_steps is {every_n_steps}; expected 1 or more")
+    def __init__(self, every_n_steps: PositiveInt = 50) -> None:
+        check_settings(locals(), Throughput)
         self.every_n_steps = every_n_steps
         self.seconds = 0.0
         self._logged = dict.fromkeys(_COUNTS, 0)

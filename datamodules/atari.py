@@ -10,6 +10,7 @@ from PIL import Image
 from datamodules.atari_experts import SCRIPTS, actions_by_name
 from datamodules.control import ControlDataModule, Expert
 from gato_lightning.errors import UserError, unknown
+from gato_lightning.settings import PositiveInt
 
 HEIGHT, WIDTH = 64, 80  # of a picture; Gato, appendix C.3, figure 15
 FRAMES = 4  # of the console, 60 a second, that an action lasts
@@ -34,18 +35,16 @@ class AtariDataModule(ControlDataModule):
 
     Args:
         game: as in `ALE/Pong-v5`, such as `Pong`.
-        max_episode_steps: an episode ends there; 4500 are five minutes.
+        max_episode_steps: an episode ends there, 1 or more; 4500 are five minutes.
         kwargs: of `ControlDataModule`.
     """
 
     domain = "atari"
 
-    def __init__(self, game: str, max_episode_steps: int = FIVE_MINUTES, **kwargs: Any) -> None:
+    def __init__(self, game: str, max_episode_steps: PositiveInt = FIVE_MINUTES, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if game not in SCRIPTS:
             raise unknown("Atari game with an expert", game, SCRIPTS)
-        if max_episode_steps < 1:
-            raise UserError(f"max_episode_steps: {max_episode_steps}, expected at least 1")
         self.game, self.max_episode_steps = game, max_episode_steps
         self.observation_space, self.action_space = self.env.observation_space, self.env.action_space
 

@@ -8,10 +8,11 @@ import numpy as np
 from minigrid.core.actions import Actions
 
 from datamodules.babyai_experts import Bot, Reactive
-from datamodules.babyai_view import PartialView
+from datamodules.babyai_view import PartialView, make_level
 from datamodules.control import ControlDataModule, Expert
 from datamodules.trajectory import Trajectory
 from gato_lightning.errors import ExpertFailure, UserError, unknown
+from gato_lightning.settings import PositiveInt
 
 LEVELS = [env_id for env_id in gymnasium.registry if env_id.startswith("BabyAI-")]
 
@@ -34,20 +35,20 @@ class BabyAIDataModule(ControlDataModule):
         env_id: the level, such as `BabyAI-GoToLocal-v0`.
         expert: `bot`, which solves nearly all levels but explores by what it remembers; or `reactive`, nearly as good
             on levels of one clause in one room, which goes by what it sees.
-        tile_size: pixels a side of a cell.
+        tile_size: pixels a side of a cell, 1 or more.
         kwargs: of `ControlDataModule`.
     """
 
     domain = "babyai"
 
-    def __init__(self, env_id: str, expert: Literal["bot", "reactive"] = "bot", tile_size: int = 16, **kwargs: Any) -> None:
+    def __init__(
+        self, env_id: str, expert: Literal["bot", "reactive"] = "bot", tile_size: PositiveInt = 16, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         if env_id not in LEVELS:
             raise unknown("BabyAI level", env_id, LEVELS)
         if env_id in WITHOUT_EXPERT:
             raise UserError(f"the BabyAI level '{env_id}' has no expert: MiniGrid's bot fails on it")
-        if tile_size < 1:
-            raise UserError(f"tile_size: {tile_size}, expected at least 1")
         self.env_id, self.expert, self.tile_size = env_id, expert, tile_size
         self.observation_space, self.action_space = self.env.observation_space, self.env.action_space
         self.env.reset(seed=0)
@@ -57,8 +58,12 @@ class BabyAIDataModule(ControlDataModule):
             raise UserError(f"the BabyAI level '{env_id}' needs expert 'bot': {error}") from error
 
     def make_env(self, render_mode: str | None = None) -> gymnasium.Env:
-        level = gymnasium.make(self.env_id, render_mode=render_mode, disable_env_checker=True)
-        return PartialView(level, self.tile_size)
+        return PartialView(make_level(self.env_id, render_mode), self.tile_size)
+
+    @property
+    def blind_env(self) -> gymnasium.Env:
+        assert isinstance(self.env, PartialView)
+        return self.env.env
 
     def make_expert(self, env: gymnasium.Env) -> Expert:
         assert isinstance(env, PartialView)

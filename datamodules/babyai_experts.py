@@ -1,6 +1,7 @@
 """Experts for BabyAI: MiniGrid's bot, which remembers what it saw, and one that goes by what it sees."""
 
 from collections import deque
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ from minigrid.core.world_object import WorldObj
 from minigrid.envs.babyai.core.verifier import GoToInstr, OpenInstr, PickupInstr
 from minigrid.utils.baby_ai_bot import BabyAIBot
 
-from datamodules.babyai_view import VIEW, PartialView
+from datamodules.babyai_sight import UNSEEN, VIEW, places
+from datamodules.babyai_view import PartialView
 from gato_lightning.errors import ExpertFailure
 
 # (column, row, direction): where the agent stands and which way it faces
@@ -19,15 +21,20 @@ Pose = tuple[int, int, int]
 
 LAST_ACTION = {GoToInstr: Actions.done, PickupInstr: Actions.pickup, OpenInstr: Actions.toggle}
 MOST_SEARCHES = 100  # for one action; in rare layouts (UnlockToUnlock has some) the bot changes its mind for ever
+STEPS = [(int(dx), int(dy)) for dx, dy in DIR_TO_VEC]  # by direction
 WIDE = 4  # cells before the next wall from which on it is worth walking to see more
 
 
 class Bot(BabyAIBot):
-    """MiniGrid's bot, told what is visible by the observation instead of computing it again: a third faster."""
+    """MiniGrid's bot in half of its time: it is told what is visible, and searches with a queue."""
 
     def __init__(self, env: PartialView) -> None:
         self.view = env
-        super().__init__(env)
+        super().__init__(env.unwrapped)
+        world = self.mission
+        # A cell each, row after row, and one for all that is outside; the bot's own mask is a view of it.
+        self.explored = np.zeros(world.width * world.height + 1, bool)
+        self.vis_mask = self.explored[:-1].reshape(world.height, world.width).T
 
     def __call__(self, observation: Any, executed: int | None) -> int:
         self.searches = 0
@@ -44,12 +51,33 @@ class Bot(BabyAIBot):
         return super()._shortest_path(*args, **kwargs)
 
     def _process_obs(self) -> None:
-        world = self.mission.unwrapped
-        columns, rows = np.nonzero(self.view.symbols[..., 0] != OBJECT_TO_IDX["unseen"])
-        ahead, aside = (VIEW - 1 - rows)[:, None], (columns - VIEW // 2)[:, None]
-        cells = np.array(world.agent_pos) + ahead * world.dir_vec + aside * world.right_vec
-        cells = cells[((cells >= 0) & (cells < self.vis_mask.shape)).all(-1)]
-        self.vis_mask[cells[:, 0], cells[:, 1]] = True
+        self.explored[places(self.mission)[self.view.codes != UNSEEN]] = True
+
+    def _breadth_first_search(
+        self, initial_states: Any, accept_fn: Any, ignore_blockers: bool
+    ) -> tuple[Any, Any, dict[Any, Any]]:
+        """MiniGrid's takes the first of a list by copying all others."""
+        queue = deque((state, None) for state in initial_states)
+        grid, before = self.mission.grid, {}
+        while queue:
+            (i, j, di, dj), previous = queue.popleft()
+            if (i, j) in before:
+                continue
+            cell = grid.get(i, j)
+            before[i, j] = previous
+            if accept_fn((i, j), cell):
+                path, position = [], (i, j)
+                while position:
+                    path.append(position)
+                    position = before[position]
+                return path, (i, j), before
+            if not self.vis_mask[i, j]:
+                continue
+            if cell and (cell.type == "wall" or (not cell.is_open if cell.type == "door" else not ignore_blockers)):
+                continue
+            # Where it gets without turning comes first.
+            queue.extend(((i + dx, j + dy, dx, dy), (i, j)) for dx, dy in ((di, dj), (dj, di), (-dj, -di), (-di, -dj)))
+        return None, None, before
 
 
 class Reactive:
@@ -71,7 +99,8 @@ class Reactive:
         if type(instruction) not in LAST_ACTION:
             raise ExpertFailure(f"the reactive expert has no plan for the mission '{self.world.mission}'")
         self.last_action = int(LAST_ACTION[type(instruction)])
-        self.costs = {(int(x), int(y)): costs_to_face(self.world.grid, (int(x), int(y))) for x, y in instruction.desc.obj_poss}
+        free = free_cells(self.world.grid)
+        self.costs = {(int(x), int(y)): costs_to_face(free, (int(x), int(y))) for x, y in instruction.desc.obj_poss}
         self.seen: set[tuple[int, int]] = set()
         if not any(self._pose() in costs for costs in self.costs.values()):
             raise ExpertFailure(f"the reactive expert cannot reach what '{self.world.mission}' names")
@@ -102,14 +131,23 @@ class Reactive:
         return int(Actions.forward if depth >= WIDE and passable(column[0]) else Actions.right)
 
 
-def costs_to_face(grid: Grid, target: tuple[int, int]) -> dict[Pose, int]:
-    """Fewest moves (forward, left, right) from each pose to facing the target from the next cell."""
+def free_cells(grid: Grid) -> set[tuple[int, int]]:
+    """Where the agent can stand: columns and rows."""
+    return {divmod(place, grid.width)[::-1] for place, cell in enumerate(grid.grid) if passable(cell)}
+
+
+def costs_to_face(free: Collection[tuple[int, int]], target: tuple[int, int]) -> dict[Pose, int]:
+    """Fewest moves (forward, left, right) from each pose to facing the target from the next cell.
+
+    Args:
+        free: where the agent can stand.
+        target: a cell, free or not.
+    """
     costs: dict[Pose, int] = {}
     queue = deque(((*ahead((*target, (d + 2) % 4))[:2], d), 0) for d in range(4))
     while queue:
         pose, cost = queue.popleft()
-        inside = 0 <= pose[0] < grid.width and 0 <= pose[1] < grid.height
-        if pose in costs or not inside or not passable(grid.get(*pose[:2])):
+        if pose in costs or pose[:2] not in free:
             continue
         costs[pose] = cost
         behind = ahead(turned(pose, 2))[:2] + pose[2:]
@@ -129,5 +167,5 @@ def turned(pose: Pose, quarters: int) -> Pose:
 
 def ahead(pose: Pose) -> Pose:
     """The pose a cell further on."""
-    dx, dy = DIR_TO_VEC[pose[2]]
-    return pose[0] + int(dx), pose[1] + int(dy), pose[2]
+    dx, dy = STEPS[pose[2]]
+    return pose[0] + dx, pose[1] + dy, pose[2]

@@ -1,21 +1,25 @@
-"""What a BabyAI agent sees: pictures of the 7 x 7 cells before it, drawn from ready-made tiles."""
+"""A BabyAI level as the agent sees it: pictures of the 7 x 7 cells before it, drawn from ready-made tiles."""
 
 import contextlib
 import functools
 import string
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces
-from minigrid.core.constants import COLOR_TO_IDX, IDX_TO_OBJECT
+from gymnasium.envs.registration import load_env_creator
+from minigrid.core.actions import Actions
+from minigrid.core.constants import IDX_TO_OBJECT
 from minigrid.core.grid import Grid
 from minigrid.core.world_object import WorldObj
+from minigrid.minigrid_env import MiniGridEnv
 
-VIEW = 7  # cells a side; the agent stands in the middle of the lowest row
-STATES = 3  # of a door: open, closed, locked
+from datamodules.babyai_sight import AGENT, NUM_CODES, SYMBOLS, VIEW, sight
+
 UP = 3  # the direction the agent is drawn to look in
-_CODES = len(IDX_TO_OBJECT) * len(COLOR_TO_IDX) * STATES
 
 
 class Tiles:
@@ -28,31 +32,29 @@ class Tiles:
     def __init__(self, size: int) -> None:
         self.size = size
         # Twice: without and with the agent standing there.
-        self.pictures = np.zeros((2 * _CODES, size, size, 3), np.uint8)
-        self.drawn = np.zeros(2 * _CODES, bool)
+        self.pictures = np.zeros((2 * NUM_CODES, size, size, 3), np.uint8)
+        self.drawn = np.zeros(2 * NUM_CODES, bool)
 
-    def render(self, symbols: np.ndarray) -> np.ndarray:
+    def render(self, codes: np.ndarray) -> np.ndarray:
         """The picture of a view.
 
         Args:
-            symbols: (7, 7, 3) uint8, MiniGrid's own observation: object, colour and state of each cell, column first.
+            codes: (7, 7) int64, see `babyai_sight.sight`.
 
         Returns:
             (7 * size, 7 * size, 3) uint8, equal to that of MiniGrid's `RGBImgPartialObsWrapper`.
         """
-        kind, colour, state = np.moveaxis(symbols.astype(int), -1, 0)
-        codes = (kind * len(COLOR_TO_IDX) + colour) * STATES + state
-        codes[VIEW // 2, VIEW - 1] += _CODES
+        codes = codes.copy()
+        codes[AGENT] += NUM_CODES
         if not self.drawn[codes].all():
             for code in np.unique(codes[~self.drawn[codes]]):
                 self._draw(int(code))
-        tiles = self.pictures[codes]  # (columns, rows, size, size, 3)
-        return tiles.transpose(1, 2, 0, 3, 4).reshape(VIEW * self.size, VIEW * self.size, 3)
+        tiles = self.pictures[codes]  # (rows, columns, size, size, 3)
+        return tiles.swapaxes(1, 2).reshape(VIEW * self.size, VIEW * self.size, 3)
 
     def _draw(self, code: int) -> None:
-        agent, rest = divmod(code, _CODES)
-        kind, rest = divmod(rest, len(COLOR_TO_IDX) * STATES)
-        colour, state = divmod(rest, STATES)
+        agent, rest = divmod(code, NUM_CODES)
+        kind, colour, state = SYMBOLS[rest].tolist()
         self.pictures[code] = Grid.render_tile(
             WorldObj.decode(kind, colour, state),
             agent_dir=UP if agent else None,
@@ -65,18 +67,53 @@ class Tiles:
 tiles_of = functools.cache(Tiles)  # by size: shared by all environments of a process
 
 
+@functools.cache
+def _unobserved(level: type[MiniGridEnv]) -> type[MiniGridEnv]:
+    """The level, but silent and without an observation: to make MiniGrid's takes most of a step."""
+
+    class Unobserved(level):  # type: ignore[misc, valid-type]
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.actions = SimpleNamespace(**Actions.__members__)  # quicker to look up than in the enumeration
+
+        def reset(self, **kwargs: Any) -> Any:
+            self._searched: list[Any] = []
+            # Levels print each layout that they reject.
+            with contextlib.redirect_stdout(None):
+                return super().reset(**kwargs)
+
+        def gen_obs(self) -> None:
+            return None
+
+        def update_objs_poss(self, instr: Any = None) -> None:
+            """Searches all cells for what the mission names, after each action `drop`: only needed if a cell has changed."""
+            cells = self.grid.grid
+            if instr is not None or cells != self._searched:
+                self._searched = cells.copy()
+                super().update_objs_poss(instr)
+
+    return Unobserved
+
+
+def make_level(env_id: str, render_mode: str | None = None) -> gymnasium.Env:
+    """Makes a level that observes nothing."""
+    spec = gymnasium.spec(env_id)
+    spec = replace(spec, entry_point=_unobserved(load_env_creator(spec.entry_point)))
+    return gymnasium.make(spec, render_mode=render_mode, disable_env_checker=True)
+
+
 class PartialView(gymnasium.Wrapper):
     """Observations are the picture of the view, the mission as text, and the direction the agent faces.
 
     Args:
-        env: a BabyAI environment.
+        env: made by `make_level`.
         tile_size: pixels a side of a cell.
 
     Attributes:
-        symbols: the latest view as MiniGrid encodes it, (7, 7, 3) uint8; object 0 is a cell not seen.
+        codes: the latest view, (7, 7) int64, see `babyai_sight.sight`.
     """
 
-    symbols: np.ndarray
+    codes: np.ndarray
 
     def __init__(self, env: gymnasium.Env, tile_size: int) -> None:
         super().__init__(env)
@@ -89,20 +126,20 @@ class PartialView(gymnasium.Wrapper):
             }
         )
 
+    @property
+    def symbols(self) -> np.ndarray:
+        """The latest view as MiniGrid encodes it, (7, 7, 3) uint8, column first; object 0 is a cell not seen."""
+        return SYMBOLS[self.codes].swapaxes(0, 1)
+
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        # Levels print each layout that they reject.
-        with contextlib.redirect_stdout(None):
-            observation, info = self.env.reset(seed=seed, options=options)
-        return self._seen(observation), info
+        _, info = self.env.reset(seed=seed, options=options)
+        return self._seen(), info
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        observation, reward, terminated, truncated, info = self.env.step(action)
-        return self._seen(observation), reward, terminated, truncated, info
+        _, reward, terminated, truncated, info = self.env.step(action)
+        return self._seen(), reward, terminated, truncated, info
 
-    def _seen(self, observation: dict[str, Any]) -> dict[str, Any]:
-        self.symbols = observation["image"]
-        return {
-            "direction": int(observation["direction"]),
-            "image": self.tiles.render(self.symbols),
-            "mission": str(observation["mission"]),
-        }
+    def _seen(self) -> dict[str, Any]:
+        world: Any = self.unwrapped
+        self.codes = sight(world)
+        return {"direction": int(world.agent_dir), "image": self.tiles.render(self.codes), "mission": str(world.mission)}

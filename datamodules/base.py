@@ -16,11 +16,12 @@ from lightning import LightningDataModule
 
 from datamodules.faults import Fault, check_faults
 from datamodules.stream import Lanes, PartStream
-from gato_lightning.embedding import NUM_LOCAL
 from gato_lightning.episode import Episode
 from gato_lightning.errors import UserError
 from gato_lightning.image_files import ImageSettings
+from gato_lightning.lengths import TOO_LONG, check_length
 from gato_lightning.segments import PromptSettings, SegmentSampler
+from gato_lightning.settings import PositiveInt, Seed, check_settings
 from gato_lightning.store import EpisodeStore, TokenEpisode, write_store
 from gato_lightning.tasks import ControlTask, GenerationTask
 from gato_lightning.text import TextTokenizer
@@ -31,16 +32,18 @@ Split = Literal["train", "val"]
 Job = Callable[[], Iterable[Episode | Fault]]
 Measurement = Callable[[], list[float]]
 
-TOO_LONG = "a timestep of {} tokens is longer than the context of {}"
-FORMAT = 1  # of stored episodes; raise it when their meaning changes, so that old stores are made anew
+FORMAT = 2  # of stored episodes; raise it when their meaning changes, so that old stores are made anew
 
 
 class TaskDataModule(LightningDataModule):
     """One task of the mixture.
 
     Args:
-        timesteps: most timesteps of a training window; None: as many as fit into the context.
-        seed: of everything random in making the episodes.
+        timesteps: most timesteps of a training window, 1 or more; None: as many as fit into the context.
+        seed: of everything random in making the episodes; 0 or more.
+
+    Raises:
+        UserError: an argument of the subclass, or of this, is outside the range in its annotation.
 
     Attributes:
         domain: the suite, by which weights and scores are grouped.
@@ -64,13 +67,12 @@ class TaskDataModule(LightningDataModule):
     text_tokenizer: TextTokenizer
     context_length: int
 
-    def __init__(self, timesteps: int | None = None, seed: int = 0) -> None:
+    def __init__(self, timesteps: PositiveInt | None = None, seed: Seed = 0) -> None:
         super().__init__()
-        if timesteps is not None and timesteps < 1:
-            raise UserError(f"timesteps: {timesteps}, expected at least 1")
         self.timesteps, self.seed = timesteps, seed
         # Hyperparameters go into the cache key here; they reach checkpoints through the run's config.
         self.save_hyperparameters(logger=False)
+        check_settings(self.hparams, type(self))
 
     def jobs(self, split: Split) -> list[Job]:
         """Pieces of work that make the split's episodes, each a few seconds long; run in worker processes, kept in order."""
@@ -112,12 +114,13 @@ class TaskDataModule(LightningDataModule):
         """Hands in what is the same for all tasks of a mixture.
 
         Raises:
-            UserError: a space that cannot be tokenised; names the task.
+            UserError: a space that cannot be tokenised, or whose timesteps are too long for the context; names the task.
         """
         self.name, self.text_tokenizer, self.context_length = name, text_tokenizer, context_length
         self._cache_dir = cache_dir
         try:
             self.tokenizer = TimestepTokenizer(self.observation_space, self.action_space, vocabulary, text_tokenizer)
+            self.tokenizer.check_context(context_length)
         except UserError as error:
             raise UserError(f"task {name}: {error}") from error
 
@@ -154,10 +157,7 @@ class TaskDataModule(LightningDataModule):
         Raises:
             UserError: it does not.
         """
-        if slots > self.context_length:
-            raise UserError(TOO_LONG.format(slots, self.context_length))
-        if observed > NUM_LOCAL:
-            raise UserError(f"an observation of {observed} tokens is longer than the {NUM_LOCAL} local positions")
+        check_length(observed, slots, self.context_length)
 
     def write(
         self,

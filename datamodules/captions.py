@@ -3,18 +3,19 @@
 import string
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from gymnasium import spaces
 
 from datamodules.base import Job, Split, TaskDataModule
 from datamodules.emoji_catalogue import Emoji, catalogue
-from datamodules.images import check_image_size, load, paint
-from datamodules.pairs import check_fraction, check_least, grouped
+from datamodules.images import PATCH, load, paint
+from datamodules.pairs import grouped
 from datamodules.splits import is_held_out
 from gato_lightning.episode import Episode
 from gato_lightning.image_files import ImageSettings, colour
+from gato_lightning.settings import PositiveInt, Range, Seed, ShareBetween
 from gato_lightning.tasks import GenerationTask
 
 _EPISODES_PER_JOB = 256
@@ -31,35 +32,33 @@ class CaptionsDataModule(TaskDataModule):
         image_size: side of the pictures in pixels, a positive multiple of 16.
         background: colour behind the emoji, a name or `#rrggbb`. Half of the emoji with white in them vanish on white.
         skin_tones: keep the variants of skin tone (3,910 pictures instead of 1,881).
-        views: paintings of each training picture: the first is the whole square as in the held-out part, the others are
-            smaller, anywhere, on a background of any colour.
+        views: paintings of each training picture, 1 or more: the first is the whole square as in the held-out part, the others
+            are smaller, anywhere, on a background of any colour.
         held_out: share of the concepts that is never trained on, in (0, 1).
-        pairs_per_episode: pairs in one episode, one a timestep; 5 in the paper (Gato, section 3.2).
-        timesteps: most timesteps of a training window; None for as many as fit.
-        seed: decides the order of the pairs and the views, not the split.
+        pairs_per_episode: pairs in one episode, one a timestep, 1 or more; 5 in the paper (Gato, section 3.2).
+        timesteps: most timesteps of a training window, 1 or more; None for as many as fit.
+        seed: decides the order of the pairs and the views, not the split; 0 or more.
     """
 
     domain = "captions"
 
     def __init__(
         self,
-        image_size: int = 64,
+        image_size: Annotated[int, Range(least=PATCH, multiple_of=PATCH)] = 64,
         background: str = "grey",
         skin_tones: bool = False,
-        views: int = 4,
-        held_out: float = 0.1,
-        pairs_per_episode: int = 1,
-        timesteps: int | None = None,
-        seed: int = 0,
+        views: PositiveInt = 4,
+        held_out: ShareBetween = 0.1,
+        pairs_per_episode: PositiveInt = 1,
+        timesteps: PositiveInt | None = None,
+        seed: Seed = 0,
     ) -> None:
         super().__init__(timesteps=timesteps, seed=seed)
-        self.image_size = check_image_size("image_size", image_size)
+        self.image_size = image_size
         self.background = colour("background", background)
         self.images = ImageSettings("pad", image_size, image_size, background)
-        self.skin_tones = skin_tones
-        self.views = check_least("views", views, 1)
-        self.held_out = check_fraction("held_out", held_out)
-        self.pairs_per_episode = check_least("pairs_per_episode", pairs_per_episode, 1)
+        self.skin_tones, self.views = skin_tones, views
+        self.held_out, self.pairs_per_episode = held_out, pairs_per_episode
         self.observation_space = spaces.Dict({"image": spaces.Box(0, 255, (image_size, image_size, 3), np.uint8)})
         self.action_space = spaces.Text(max_length=100, charset=_CHARACTERS)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from datamodules.base import Job, Measurement, Split, TaskDataModule
 from datamodules.crew import Crew
@@ -16,6 +16,7 @@ from datamodules.environment_task import EpisodeJob
 from datamodules.faults import Fault, check_faults
 from gato_lightning.episode import Episode
 from gato_lightning.errors import UserError
+from gato_lightning.outputs import check_folder
 from gato_lightning.store import TokenEpisode
 
 log = logging.getLogger(__name__)
@@ -67,15 +68,18 @@ def prepare(tasks: Sequence[TaskDataModule], workers: int) -> None:
         workers: processes.
 
     Raises:
-        UserError: a value that cannot be tokenised, or a task without good episodes; names the task.
+        UserError: a value that cannot be tokenised, or a task without good episodes, names the task; a cache folder that
+            cannot be written.
     """
     missing = [task for task in tasks if not all((task.folder(split) / "meta.json").exists() for split in task.stored_splits)]
     waiting = {task: _work(task) for task in missing}
     work = [one for every in waiting.values() for one in every]
     if not work:
         return
+    cache = missing[0].folder("val").parent
+    check_folder(cache, f"data.cache_dir {cache}")
     results: dict[Work, list[Any]] = {}
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Crew(workers, work) as crew, Progress(*columns) as progress:
         bar = progress.add_task("collecting", total=len(work))
         for done, result in crew.run():

@@ -14,7 +14,6 @@ from minari.dataset.minari_storage import METADATA_FILE_NAME
 from minari.storage import get_dataset_path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Column, Table
 
 from datamodules import suites
 from datamodules.crew import Crew
@@ -22,6 +21,9 @@ from datamodules.demonstrations import DATASET, Block, Finish, Plan
 from datamodules.policy import PolicyDataModule
 from datamodules.suites import Task
 from gato_lightning.errors import UserError
+from gato_lightning.outputs import check_folder
+from gato_lightning.settings import FiniteFloat, PositiveFloat, PositiveInt, Seed, check_settings
+from gato_lightning.tables import narrow_table
 
 _RETURNS = ("episodes", "expert", "random", "success", "left out", "failed")  # columns of what was collected
 _WAIT_FOR_LOCK = 10.0  # seconds; the processes of a run that was just killed need a moment to end
@@ -35,11 +37,11 @@ def collect(
     policy: str | None = None,
     env_kwargs: dict[str, Any] | None = None,
     name: str | None = None,
-    episodes: int = 200,
-    workers: int | None = None,
-    seed: int = 0,
-    min_score: float | None = 0.8,
-    limit: float = 300.0,
+    episodes: PositiveInt = 200,
+    workers: PositiveInt | None = None,
+    seed: Seed = 0,
+    min_score: FiniteFloat | None = 0.8,
+    limit: PositiveFloat = 300.0,
     out: str | None = None,
     list: bool = False,
 ) -> None:
@@ -55,23 +57,23 @@ def collect(
         policy: `package.module:function`, or the file of a Stable-Baselines3 model.
         env_kwargs: what the constructor of `env` takes.
         name: what the task of `env` is called; by default the environment's name, in small letters.
-        episodes: of the expert, and as many of the random policy, for each task.
-        workers: processes; by default one a core.
-        seed: added to the seeds of the episodes.
+        episodes: of the expert, and as many of the random policy, for each task; 1 or more.
+        workers: processes, 1 or more; by default one a core.
+        seed: added to the seeds of the episodes; 0 or more.
         min_score: episodes below this share of the way from the random return to the expert's are left out; null keeps all.
-        limit: seconds that an episode may take.
+        limit: seconds that an episode may take, above 0.
         out: folder of the data sets; by default Minari's own, `MINARI_DATASETS_PATH`.
         list: prints the tasks, with their returns where they were collected, and collects nothing.
     """
+    check_settings(locals(), collect)
     root = Path(out) if out else get_dataset_path()
     if list:
         print(task_list(root))
         return
-    if episodes < 1:
-        raise UserError(f"episodes: {episodes}, expected at least 1")
     chosen = _chosen(suite, tasks, all) + _own(env, policy, env_kwargs, name)
     if not chosen:
         raise UserError("nothing to collect: expected --suite, --tasks, --all, or --env with --policy")
+    check_folder(root, f"--out {root}")
     plans = [Plan(task, episodes, seed, min_score, root, limit) for task in chosen]
     (root / ".collect").mkdir(parents=True, exist_ok=True)
     try:
@@ -190,7 +192,7 @@ def _is_there(plan: Plan) -> bool:
 
 def _report(plans: Sequence[Plan], failed: dict[str, str]) -> None:
     """Prints what there is of each task now, and whatever is missing."""
-    table = Table(Column("task", overflow="fold"), *_RETURNS)
+    table = narrow_table("collected", ("task", *_RETURNS), {"task"})
     short = []
     for plan in plans:
         if plan.task.name in failed:

@@ -13,8 +13,17 @@ from datamodules.base import Job, Measurement, Split
 from datamodules.environment_task import EnvironmentTask
 from datamodules.trajectory import Trajectory
 from gato_lightning.episode import Episode, stack
+from gato_lightning.randomness import Purpose, generator
+from gato_lightning.settings import FiniteFloat, NonNegativeFloat, PositiveFloat, PositiveInt, Seed
 from gato_lightning.store import TokenEpisode
-from gato_lightning.tasks import DEMONSTRATION_SEED, REFERENCE_SEED, VALIDATION_SEED, ControlTask, Reference
+from gato_lightning.tasks import (
+    DEMONSTRATION_SEED,
+    MAX_EPISODE_STEPS,
+    REFERENCE_SEED,
+    VALIDATION_SEED,
+    ControlTask,
+    Reference,
+)
 
 # (observation, action really executed before it or None) -> action
 Expert = Callable[[Any, Any], Any]
@@ -29,17 +38,19 @@ class ControlDataModule(EnvironmentTask):
     An episode whose environment or expert raises, hangs or kills its process is left out, listed and counted.
 
     Args:
-        episodes: demonstrations to collect.
-        val_episodes: further ones for the validation loss.
-        noise: of executed actions: standard deviation in halves of the action's range for Box actions, probability of a
-            random action for others.
-        reference_episodes: episodes that the expert's (without noise) and the random policy's return are measured on.
-        timesteps: most timesteps of a window, in training and acting; None: as many as fit.
+        episodes: demonstrations to collect, 1 or more.
+        val_episodes: further ones for the validation loss, 1 or more.
+        noise: of executed actions, 0 or more: standard deviation in halves of the action's range for Box actions, probability
+            of a random action for others.
+        reference_episodes: episodes that the expert's (without noise) and the random policy's return are measured on; 1 or
+            more.
+        timesteps: most timesteps of a window, in training and acting, 1 or more; None: as many as fit.
         min_score: episodes with a lower normalised score are left out; null keeps all. The paper keeps returns of 80% of the
             expert's; a score says the same where returns are negative. What noise spoils is still recorded right, so with much
             noise keep more.
-        seed: added to the seeds of the demonstrations.
-        time_limit: seconds that an episode may take.
+        seed: added to the seeds of the demonstrations; 0 or more.
+        time_limit: seconds that an episode may take, above 0.
+        max_episode_steps: an episode that has not ended by then is cut there, in collecting and in rollouts; 1 or more.
     """
 
     max_faults = 1.0
@@ -47,16 +58,17 @@ class ControlDataModule(EnvironmentTask):
 
     def __init__(
         self,
-        episodes: int = 200,
-        val_episodes: int = 10,
-        noise: float = 0.0,
-        reference_episodes: int = 200,
-        timesteps: int | None = 1,
-        min_score: float | None = 0.8,
-        seed: int = 0,
-        time_limit: float = 300.0,
+        episodes: PositiveInt = 200,
+        val_episodes: PositiveInt = 10,
+        noise: NonNegativeFloat = 0.0,
+        reference_episodes: PositiveInt = 200,
+        timesteps: PositiveInt | None = 1,
+        min_score: FiniteFloat | None = 0.8,
+        seed: Seed = 0,
+        time_limit: PositiveFloat = 300.0,
+        max_episode_steps: PositiveInt = MAX_EPISODE_STEPS,
     ) -> None:
-        super().__init__(timesteps=timesteps, seed=seed, time_limit=time_limit)
+        super().__init__(timesteps=timesteps, seed=seed, time_limit=time_limit, max_episode_steps=max_episode_steps)
         self.episodes, self.val_episodes, self.reference_episodes = episodes, val_episodes, reference_episodes
         self.noise, self.min_score = noise, min_score
 
@@ -95,9 +107,10 @@ class ControlDataModule(EnvironmentTask):
         """The action that is executed where the expert wants `action`."""
         space = self.action_space
         if isinstance(space, spaces.Box):
-            half = np.where(np.isfinite(space.high - space.low), (space.high - space.low) / 2, 1.0)
-            noisy = action + self.noise * half * rng.standard_normal(space.shape)
-            return np.clip(noisy, space.low, space.high).astype(space.dtype)
+            bounds = (space.low, space.high)
+            low, high = bounds if space.dtype.kind == "f" else (bound.astype(np.float64) for bound in bounds)
+            half = np.where(np.isfinite(high - low), (high - low) / 2, 1.0)
+            return _nearest(space, action + self.noise * half * rng.standard_normal(space.shape))
         if rng.random() < self.noise:
             space.seed(int(rng.integers(2**31)))
             return space.sample()
@@ -132,6 +145,7 @@ class ControlDataModule(EnvironmentTask):
             timesteps=self.timesteps,
             expert=Reference(**references["expert"]),
             random=Reference(**references["random"]),
+            max_episode_steps=self.max_episode_steps,
         )
 
     def play(self, seed: int, rng: np.random.Generator | None = None) -> Trajectory:
@@ -144,7 +158,7 @@ class ControlDataModule(EnvironmentTask):
         observations, actions, rewards = [observation], [], []
         expert = self.make_expert(self.env)
         executed, terminated, truncated = None, False, False
-        while not (terminated or truncated):
+        while not (terminated or truncated or self.cut(len(rewards))):
             action = expert(observation, executed)
             actions.append(action)
             executed = action if rng is None else self.perturb(action, rng)
@@ -154,7 +168,7 @@ class ControlDataModule(EnvironmentTask):
         return Trajectory(observations, actions, rewards, bool(terminated), info)
 
     def _demonstration(self, seed: int) -> Episode:
-        return self._demonstrate(seed, np.random.default_rng(seed))
+        return self._demonstrate(seed, generator(Purpose.NOISE, seed))
 
     def _expert_return(self, seed: int) -> float:
         return float(self._demonstrate(seed, None).rewards.sum())
@@ -168,6 +182,16 @@ class ControlDataModule(EnvironmentTask):
             rewards=np.array(played.rewards, np.float32),
             source="expert",
         )
+
+
+def _nearest(space: spaces.Box, values: np.ndarray) -> np.ndarray:
+    """The values of a Box that are nearest to real numbers."""
+    clipped = np.clip(values, space.low, space.high)
+    if space.dtype.kind == "f":
+        return clipped.astype(space.dtype)
+    with np.errstate(invalid="ignore"):  # a bound of 64 bits may be too large once it is a float; below it is itself
+        whole = np.rint(clipped).astype(space.dtype)
+    return np.where(values >= space.high, space.high, np.where(values <= space.low, space.low, whole))
 
 
 def make_env(class_path: str, init_args: dict[str, Any], render_mode: str | None = None) -> gymnasium.Env:

@@ -27,13 +27,12 @@ from datamodules.control import ControlDataModule
 from datamodules.environment_task import blocks
 from datamodules.minari_files import episode_metadata, plain, versions, write_episode, write_metadata
 from datamodules.suites import Task
-from gato_lightning.environment_worker import said
-from gato_lightning.errors import ExpertFailure, UserError
+from gato_lightning.errors import ExpertFailure, UserError, said
 from gato_lightning.tasks import DEMONSTRATION_SEED, REFERENCE_SEED
 
 Policy = Literal["expert", "random"]
 DATASET = "expert-v0"  # behind the task's name
-FORMAT = 2  # of blocks; raise it when their meaning changes
+FORMAT = 3  # of blocks and data sets; raise it when their meaning changes, so that old ones are not used
 _FIRST_SEED: dict[Policy, int] = {"expert": DEMONSTRATION_SEED, "random": REFERENCE_SEED}
 
 
@@ -87,7 +86,7 @@ class Plan:
 
     def settings(self) -> dict[str, Any]:
         """What the metadata say of how the data set was asked for."""
-        return {"episodes_asked": self.episodes, "seed": self.seed, "min_score": self.min_score}
+        return {"format": FORMAT, "episodes_asked": self.episodes, "seed": self.seed, "min_score": self.min_score}
 
 
 @dataclass(frozen=True)
@@ -118,7 +117,7 @@ class Block:
         try:
             _opened(self.plan.task)
         except Exception as error:  # whatever a foreign constructor may raise
-            return _told(error)
+            return said(error)
         self.plan.work.mkdir(parents=True, exist_ok=True)
         records = []
         for seed in self.seeds:
@@ -143,7 +142,7 @@ class Block:
             return {"failure": str(error)}
         except Exception as error:  # an environment's, of any type; it may be broken now
             _close()
-            return {"failure": _told(error)}
+            return {"failure": said(error)}
         try:
             write_episode(self.plan.arrow(seed), module.observation_space, module.action_space, played)
         except UserError as error:  # a value outside its space
@@ -256,6 +255,7 @@ def _opened(task: Task) -> ControlDataModule:
     if task.name not in _OPEN:
         _close()
         _OPEN[task.name] = task.make()
+        _OPEN[task.name].name = task.name
     return _OPEN[task.name]
 
 
@@ -263,7 +263,3 @@ def _close() -> None:
     for module in _OPEN.values():
         module.drop_env()
     _OPEN.clear()
-
-
-def _told(error: Exception) -> str:
-    return str(error) if isinstance(error, UserError) else said(error)

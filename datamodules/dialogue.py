@@ -12,10 +12,10 @@ from gymnasium import spaces
 from datamodules.base import Job, Split, TaskDataModule
 from datamodules.faults import Fault
 from datamodules.files import find, fingerprint, json_lines, text_field
-from datamodules.pairs import check_faults_allowed, check_fraction
 from datamodules.splits import is_held_out
 from gato_lightning.episode import Episode
 from gato_lightning.errors import UserError
+from gato_lightning.settings import PositiveInt, Seed, ShareBelowOne, ShareBetween
 from gato_lightning.store import TokenEpisode
 
 _SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
@@ -31,8 +31,8 @@ class DialogueDataModule(TaskDataModule):
         loss_roles: the turns of these roles count in the loss; the others are read only.
         held_out: share of the dialogues that is never trained on, by a hash of what is said, in (0, 1).
         max_faults: share of the dialogues that may be faulty, in [0, 1); they are left out and listed, more end the run.
-        timesteps: most turns of a training window; None for as many as fit.
-        seed: of nothing here; every task has one.
+        timesteps: most turns of a training window, 1 or more; None for as many as fit.
+        seed: of nothing here; every task has one; 0 or more.
     """
 
     domain = "dialogue"
@@ -41,17 +41,16 @@ class DialogueDataModule(TaskDataModule):
         self,
         sources: Sequence[str],
         loss_roles: Sequence[str] = ("assistant",),
-        held_out: float = 0.1,
-        max_faults: float = 0.01,
-        timesteps: int | None = None,
-        seed: int = 0,
+        held_out: ShareBetween = 0.1,
+        max_faults: ShareBelowOne = 0.01,
+        timesteps: PositiveInt | None = None,
+        seed: Seed = 0,
     ) -> None:
         super().__init__(timesteps=timesteps, seed=seed)
         if not loss_roles:
             raise UserError("loss_roles is empty; expected at least one role to learn from")
         self.sources, self.loss_roles = tuple(sources), frozenset(loss_roles)
-        self.held_out = check_fraction("held_out", held_out)
-        self.max_faults = check_faults_allowed(max_faults)
+        self.held_out, self.max_faults = held_out, max_faults
         self.observation_space = spaces.Dict({"role": spaces.Text(max_length=100)})
         self.action_space = spaces.Text(max_length=1_000_000)
 

@@ -7,6 +7,7 @@ import importlib.util
 import platform
 import re
 import sysconfig
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,8 +122,18 @@ def _docstrings(path: Path) -> Iterator[str]:
         tree = ast.parse(path.read_bytes())
     except SyntaxError:  # a few files of the library are broken on purpose, to test tools
         return
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             text = ast.get_docstring(node)
             if text:
                 yield text
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """What `ast.walk` gives, in its order, without the expressions: most of a tree, and nothing is defined in them."""
+    waiting: deque[ast.AST] = deque([tree])
+    while waiting:
+        node = waiting.popleft()
+        for field in ("body", "handlers", "cases", "orelse", "finalbody"):
+            waiting.extend(getattr(node, field, ()))
+        yield node

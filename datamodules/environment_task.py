@@ -1,6 +1,7 @@
 """The base of tasks with an environment, of which each process keeps one; an episode that goes wrong costs itself alone."""
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +11,11 @@ import gymnasium
 from datamodules.base import TaskDataModule
 from datamodules.faults import Fault
 from datamodules.trajectory import random_return
-from gato_lightning.environment_worker import said
-from gato_lightning.errors import ExpertFailure, UserError
+from gato_lightning.errors import ExpertFailure, UserError, said
+from gato_lightning.settings import PositiveFloat, PositiveInt, Seed
+from gato_lightning.tasks import MAX_EPISODE_STEPS
+
+log = logging.getLogger(__name__)
 
 EPISODES_PER_JOB = 25  # about a second of work: enough jobs to keep all processes busy to the end
 
@@ -66,16 +70,22 @@ class EnvironmentTask(TaskDataModule):
     """One task with an environment.
 
     Args:
-        timesteps: most timesteps of a window, in training and acting; None: as many as fit.
-        seed: of everything random in making the episodes.
-        time_limit: seconds that an episode may take.
+        timesteps: most timesteps of a window, in training and acting, 1 or more; None: as many as fit.
+        seed: of everything random in making the episodes; 0 or more.
+        time_limit: seconds that an episode may take, above 0.
+        max_episode_steps: an episode that has not ended by then is cut there, in collecting and in rollouts; 1 or more.
     """
 
-    def __init__(self, timesteps: int | None = 1, seed: int = 0, time_limit: float = 300.0) -> None:
+    def __init__(
+        self,
+        timesteps: PositiveInt | None = 1,
+        seed: Seed = 0,
+        time_limit: PositiveFloat = 300.0,
+        max_episode_steps: PositiveInt = MAX_EPISODE_STEPS,
+    ) -> None:
         super().__init__(timesteps=timesteps, seed=seed)
-        if time_limit <= 0:
-            raise UserError(f"time_limit: {time_limit:g}, expected a number of seconds above 0")
-        self.time_limit = time_limit
+        self.time_limit, self.max_episode_steps = time_limit, max_episode_steps
+        self._told_cut = False
         self._env: gymnasium.Env | None = None
 
     def make_env(self, render_mode: str | None = None) -> gymnasium.Env:
@@ -88,6 +98,11 @@ class EnvironmentTask(TaskDataModule):
         if self._env is None:
             self._env = self.make_env()
         return self._env
+
+    @property
+    def blind_env(self) -> gymnasium.Env:
+        """The same environment for who does not look: its observations may be anything, if that makes it faster."""
+        return self.env
 
     def drop_env(self) -> None:
         """Gives the environment up, which may be in any state; the next use makes another."""
@@ -102,7 +117,17 @@ class EnvironmentTask(TaskDataModule):
 
     def random_return(self, seed: int) -> float:
         """The return of an episode of the random policy."""
-        return random_return(self.env, self.action_space, seed)
+        return random_return(self.blind_env, self.action_space, seed, self.cut)
+
+    def cut(self, steps: int) -> bool:
+        """Whether an episode that has not ended in so many steps is cut here; told the first time in each process."""
+        if steps < self.max_episode_steps:
+            return False
+        if not self._told_cut:
+            name = getattr(self, "name", type(self).__name__)  # without a mixture, a task has none
+            log.warning("task %s: episodes are cut after %d steps (max_episode_steps)", name, steps)
+        self._told_cut = True
+        return True
 
 
 def blocks(first: int, count: int) -> list[range]:

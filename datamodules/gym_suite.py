@@ -7,6 +7,8 @@ import gymnasium
 
 from datamodules.control import ControlDataModule
 from gato_lightning.errors import UserError, unknown
+from gato_lightning.settings import PositiveInt
+from gato_lightning.tasks import MAX_EPISODE_STEPS
 
 NO_LIMIT = 500  # steps of an episode where the environment sets no limit: the random policy would wander for ever
 
@@ -17,11 +19,16 @@ class GymDataModule(ControlDataModule):
     Args:
         env_id: Gymnasium's name of the environment, such as `CartPole-v1`.
         env_kwargs: what the environment's constructor takes, such as `{map_name: 8x8}`.
+        max_episode_steps: an episode that has not ended by then is cut there, 1 or more; None: at the environment's own limit,
+            or after 500 steps where it has none.
         kwargs: of `ControlDataModule`.
     """
 
-    def __init__(self, env_id: str, env_kwargs: dict[str, Any] | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self, env_id: str, env_kwargs: dict[str, Any] | None = None, max_episode_steps: PositiveInt | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(max_episode_steps=MAX_EPISODE_STEPS if max_episode_steps is None else max_episode_steps, **kwargs)
+        self._limit = max_episode_steps
         if env_id not in self.env_ids():
             raise unknown(f"{self.domain} environment", env_id, self.env_ids())
         self.env_id, self.env_kwargs = env_id, env_kwargs or {}
@@ -32,7 +39,7 @@ class GymDataModule(ControlDataModule):
         raise NotImplementedError
 
     def make_env(self, render_mode: str | None = None) -> gymnasium.Env:
-        limit = gymnasium.spec(self.env_id).max_episode_steps or NO_LIMIT
+        limit = self._limit or gymnasium.spec(self.env_id).max_episode_steps or NO_LIMIT
         settings = {"max_episode_steps": limit, **self.env_kwargs}
         try:
             # Gymnasium's checker of environments under development slows each step down.

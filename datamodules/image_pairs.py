@@ -12,12 +12,13 @@ from gymnasium import spaces
 from datamodules.base import Job, Split, TaskDataModule
 from datamodules.faults import Fault
 from datamodules.image_texts import ImageText, Pair, Reader
-from datamodules.pairs import check_faults_allowed, check_fraction, check_least, grouped
+from datamodules.pairs import grouped
 from datamodules.splits import is_held_out
 from gato_lightning.episode import Episode, stack
 from gato_lightning.errors import UserError
 from gato_lightning.image_files import ImageSettings
 from gato_lightning.patches import num_patches
+from gato_lightning.settings import PositiveInt, Seed, ShareBelowOne, ShareBetween
 
 _IMAGES_AT_ONCE = 256
 
@@ -28,12 +29,12 @@ class ImagePairsDataModule(TaskDataModule):
     Args:
         images: how images are resized, and what is refused.
         held_out: share of the images that is held out where there is no source for the held-out part, in (0, 1).
-        pairs_per_episode: pairs in one episode, one a timestep, of different images; 5 in the paper (Gato, section 3.2).
+        pairs_per_episode: pairs in one episode, one a timestep, 1 or more, of different images; 5 in the paper (section 3.2).
         max_faults: share of the pairs that may be faulty, in [0, 1); they are left out and listed, more end the run.
-        sequences_per_part: streams the training part: each DataLoader worker draws so many sequences from one part (a shard,
-            some hundred images of an annotation file) before it reads the next; None stores all of it before training.
-        timesteps: most timesteps of a training window; None for as many as fit.
-        seed: decides which images share an episode, not the split.
+        sequences_per_part: streams the training part: each DataLoader worker draws so many sequences, 1 or more, from one part
+            (a shard, some hundred images of an annotation file) before it reads the next; None stores all before training.
+        timesteps: most timesteps of a training window, 1 or more; None for as many as fit.
+        seed: decides which images share an episode, not the split; 0 or more.
     """
 
     asks = False  # whether there are questions
@@ -42,20 +43,17 @@ class ImagePairsDataModule(TaskDataModule):
     def __init__(
         self,
         images: ImageSettings = ImageSettings(),
-        held_out: float = 0.1,
-        pairs_per_episode: int = 1,
-        max_faults: float = 0.01,
-        sequences_per_part: int | None = None,
-        timesteps: int | None = None,
-        seed: int = 0,
+        held_out: ShareBetween = 0.1,
+        pairs_per_episode: PositiveInt = 1,
+        max_faults: ShareBelowOne = 0.01,
+        sequences_per_part: PositiveInt | None = None,
+        timesteps: PositiveInt | None = None,
+        seed: Seed = 0,
     ) -> None:
         super().__init__(timesteps=timesteps, seed=seed)
         self.images = images
-        self.held_out = check_fraction("held_out", held_out)
-        self.pairs_per_episode = check_least("pairs_per_episode", pairs_per_episode, 1)
-        self.max_faults = check_faults_allowed(max_faults)
-        if sequences_per_part is not None:
-            self.sequences_per_part = check_least("sequences_per_part", sequences_per_part, 1)
+        self.held_out, self.pairs_per_episode, self.max_faults = held_out, pairs_per_episode, max_faults
+        self.sequences_per_part = sequences_per_part
         question = {"question": spaces.Text(max_length=10_000)} if self.asks else {}
         self.observation_space = spaces.Dict({"image": images.space(), **question})
         self.action_space = spaces.Text(max_length=10_000)

@@ -10,17 +10,6 @@ from gato_lightning.errors import UserError
 PATCH = 16  # Gato, section 2.1: pictures are cut into patches of 16x16 pixels
 
 
-def check_image_size(setting: str, size: int) -> int:
-    """Returns the size if it can be cut into whole patches.
-
-    Raises:
-        UserError: it is not a positive multiple of 16.
-    """
-    if size <= 0 or size % PATCH:
-        raise UserError(f"{setting} is {size}; expected a positive multiple of {PATCH} pixels")
-    return size
-
-
 def load(path: Path) -> Image.Image:
     """Reads a picture with its transparency.
 

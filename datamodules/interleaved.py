@@ -14,7 +14,6 @@ from datamodules.coco import image_folder as checked_folder
 from datamodules.coco import inside
 from datamodules.faults import Fault
 from datamodules.files import find, fingerprint, json_lines
-from datamodules.pairs import check_faults_allowed, check_fraction
 from datamodules.splits import is_held_out
 from datamodules.text import cut
 from gato_lightning.any_image import AnyImage
@@ -22,6 +21,7 @@ from gato_lightning.episode import Episode
 from gato_lightning.errors import UserError
 from gato_lightning.image_files import ImageSettings
 from gato_lightning.patches import num_patches
+from gato_lightning.settings import PositiveInt, Seed, ShareBelowOne, ShareBetween
 from gato_lightning.store import TokenEpisode
 
 _SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
@@ -48,8 +48,8 @@ class InterleavedDataModule(TaskDataModule):
         images: how images are resized, and what is refused.
         held_out: share of the documents that is never trained on, by a hash of what they say, in (0, 1).
         max_faults: share of the documents that may be faulty, in [0, 1); they are left out and listed, more end the run.
-        timesteps: most timesteps of a training window; None for as many as fit.
-        seed: of nothing here; every task has one.
+        timesteps: most timesteps of a training window, 1 or more; None for as many as fit.
+        seed: of nothing here; every task has one; 0 or more.
     """
 
     domain = "interleaved"
@@ -59,15 +59,14 @@ class InterleavedDataModule(TaskDataModule):
         sources: Sequence[str],
         image_folder: str,
         images: ImageSettings = ImageSettings(),
-        held_out: float = 0.1,
-        max_faults: float = 0.01,
-        timesteps: int | None = None,
-        seed: int = 0,
+        held_out: ShareBetween = 0.1,
+        max_faults: ShareBelowOne = 0.01,
+        timesteps: PositiveInt | None = None,
+        seed: Seed = 0,
     ) -> None:
         super().__init__(timesteps=timesteps, seed=seed)
         self.sources, self.image_folder, self.images = tuple(sources), image_folder, images
-        self.held_out = check_fraction("held_out", held_out)
-        self.max_faults = check_faults_allowed(max_faults)
+        self.held_out, self.max_faults = held_out, max_faults
         self.observation_space = spaces.Dict({"image": AnyImage()})
         self.action_space = spaces.Text(max_length=1_000_000)
 

@@ -1,14 +1,11 @@
 """Meta-World: a robot arm at a table, 50 tasks, each with the suite's scripted policy as the expert."""
 
-import copy
-import functools
 import os
 import sys
 import warnings
-from typing import Any, SupportsFloat
+from typing import Annotated, Any, SupportsFloat
 
 import gymnasium
-import mujoco
 import numpy as np
 from gymnasium import spaces
 from gymnasium.wrappers import TimeLimit
@@ -17,8 +14,10 @@ from metaworld.policies import ENV_POLICY_MAP
 from metaworld.sawyer_xyz_env import SawyerXYZEnv
 
 from datamodules.control import ControlDataModule, Expert
-from gato_lightning.errors import UserError, unknown
+from datamodules.metaworld_simulation import quickly_made
+from gato_lightning.errors import unknown
 from gato_lightning.patches import PATCH
+from gato_lightning.settings import Range
 
 LONGEST = SawyerXYZEnv.max_path_length  # 500; the simulation refuses further steps
 # Every task has these spaces, if the bounds of its goal are left out; so none has to be made only to be asked.
@@ -29,26 +28,6 @@ VIDEO_SIZE = 200  # pixels a side
 
 # The scripted policies ask for more than an action's bounds allow; it is clipped here.
 warnings.filterwarnings("ignore", message=r"Constant\(s\) may be too high", module=r"metaworld\.")
-
-
-@functools.cache
-def _compiled(path: str) -> mujoco.MjModel:
-    return mujoco.MjModel.from_xml_path(path)
-
-
-@functools.cache
-def _quickly_made(env_class: type[SawyerXYZEnv]) -> type[SawyerXYZEnv]:
-    """The class, but the model is compiled once a process and copied afterwards: 15 ms in place of 280 ms."""
-
-    def _initialize_simulation(self: SawyerXYZEnv) -> tuple[mujoco.MjModel, mujoco.MjData]:
-        model = copy.copy(_compiled(self.fullpath))
-        model.vis.global_.offwidth, model.vis.global_.offheight = self.width, self.height
-        # Without these a frame takes 10 ms to draw, with them 150 ms.
-        model.vis.quality.shadowsize = model.vis.quality.offsamples = 0
-        model.light_castshadow[:], model.mat_reflectance[:] = False, 0
-        return model, mujoco.MjData(model)
-
-    return type(env_class.__name__, (env_class,), {"_initialize_simulation": _initialize_simulation})
 
 
 class UntilSuccess(gymnasium.Wrapper):
@@ -64,7 +43,7 @@ class UntilSuccess(gymnasium.Wrapper):
 
     def __init__(self, task: str, render_mode: str | None = None, size: int = VIDEO_SIZE) -> None:
         camera = {"camera_name": CAMERA, "width": size, "height": size} if render_mode else {}
-        env = _quickly_made(ALL_V3_ENVIRONMENTS[task])(render_mode=render_mode, **camera)
+        env = quickly_made(ALL_V3_ENVIRONMENTS[task])(render_mode=render_mode, **camera)
         # What the suite's own "goal observable" classes set, except that each reset draws a new goal, from the seed.
         env._partially_observable = False
         del env.sawyer_observation_space  # cached for a hidden goal
@@ -121,11 +100,11 @@ class MetaWorldDataModule(ControlDataModule):
 
     Args:
         env_id: the task, such as `reach-v3`.
-        max_episode_steps: an episode ends there without success; at most 500. Experts need 250 or fewer on all tasks
+        max_episode_steps: an episode ends there without success; 1 to 500. Experts need 250 or fewer on all tasks
             but push-back (342), and 135 or fewer on the easier ones.
-        finest_action: the expert's actions are rounded to powers of two, 1, 1/2, 1/4 .. down to this, or 0; None leaves them.
-            A pupil that predicts tokens reaches a lower loss on fewer different actions.
-        image_size: pixels a side of a picture that takes the place of the state; None: the state, (39,).
+        finest_action: the expert's actions are rounded to powers of two, 1, 1/2, 1/4 .. down to this (in (0, 1]), or 0; None
+            leaves them. A pupil that predicts tokens reaches a lower loss on fewer different actions.
+        image_size: pixels a side of a picture that takes the place of the state, 16 or more; None: the state, (39,).
         kwargs: of `ControlDataModule`.
     """
 
@@ -135,20 +114,14 @@ class MetaWorldDataModule(ControlDataModule):
     def __init__(
         self,
         env_id: str,
-        max_episode_steps: int = 250,
-        finest_action: float | None = None,
-        image_size: int | None = None,
+        max_episode_steps: Annotated[int, Range(least=1, most=LONGEST)] = 250,
+        finest_action: Annotated[float, Range(above=0, most=1)] | None = None,
+        image_size: Annotated[int, Range(least=PATCH)] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         if env_id not in ENV_POLICY_MAP:
             raise unknown("Meta-World task", env_id, ENV_POLICY_MAP)
-        if not 1 <= max_episode_steps <= LONGEST:
-            raise UserError(f"max_episode_steps: {max_episode_steps}, expected 1 to {LONGEST}")
-        if finest_action is not None and not 0 < finest_action <= 1:
-            raise UserError(f"finest_action: {finest_action}, expected a number above 0 and up to 1")
-        if image_size is not None and image_size < PATCH:
-            raise UserError(f"image_size: {image_size}, expected null or at least {PATCH}, the side of a patch")
         self.env_id, self.max_episode_steps = env_id, max_episode_steps
         self.finest_action, self.image_size = finest_action, image_size
         if image_size:

@@ -19,8 +19,9 @@ from datamodules.environment_task import EnvironmentTask, blocks
 from datamodules.minari_files import plain
 from gato_lightning.episode import Episode, is_text
 from gato_lightning.errors import UserError, unknown
+from gato_lightning.settings import FiniteFloat, PositiveFloat, PositiveInt, Seed
 from gato_lightning.store import TokenEpisode
-from gato_lightning.tasks import REFERENCE_SEED, ControlTask, Reference
+from gato_lightning.tasks import MAX_EPISODE_STEPS, REFERENCE_SEED, ControlTask, Reference
 
 
 class MinariDataModule(EnvironmentTask):
@@ -32,13 +33,14 @@ class MinariDataModule(EnvironmentTask):
     Args:
         dataset_id: a folder, or the name of a data set in Minari's own folder (`MINARI_DATASETS_PATH`).
         download: whether a data set that is not there is downloaded.
-        val_episodes: held out for the validation loss, evenly spread over the data set.
+        val_episodes: held out for the validation loss, 1 or more, evenly spread over the data set.
         min_score: episodes with a lower normalised score are left out; null keeps all.
         rollouts: whether the environment is made and played. Without, no more than the episodes is needed.
-        reference_episodes: of random play, where the data set has no `ref_min_score`.
-        timesteps: most timesteps of a window, in training and acting; None: as many as fit.
-        seed: of nothing here; every task has one.
-        time_limit: seconds that an episode of random play may take.
+        reference_episodes: of random play, where the data set has no `ref_min_score`; 1 or more.
+        timesteps: most timesteps of a window, in training and acting, 1 or more; None: as many as fit.
+        seed: of nothing here; every task has one; 0 or more.
+        time_limit: seconds that an episode of random play may take, above 0.
+        max_episode_steps: an episode of random play, or of a rollout, that has not ended by then is cut there; 1 or more.
 
     Raises:
         UserError: there is no such data set, it cannot be read, or its spaces are not those of its environment.
@@ -48,15 +50,16 @@ class MinariDataModule(EnvironmentTask):
         self,
         dataset_id: str,
         download: bool = False,
-        val_episodes: int = 10,
-        min_score: float | None = None,
+        val_episodes: PositiveInt = 10,
+        min_score: FiniteFloat | None = None,
         rollouts: bool = True,
-        reference_episodes: int = 200,
-        timesteps: int | None = 1,
-        seed: int = 0,
-        time_limit: float = 300.0,
+        reference_episodes: PositiveInt = 200,
+        timesteps: PositiveInt | None = 1,
+        seed: Seed = 0,
+        time_limit: PositiveFloat = 300.0,
+        max_episode_steps: PositiveInt = MAX_EPISODE_STEPS,
     ) -> None:
-        super().__init__(timesteps=timesteps, seed=seed, time_limit=time_limit)
+        super().__init__(timesteps=timesteps, seed=seed, time_limit=time_limit, max_episode_steps=max_episode_steps)
         self.dataset_id, self.val_episodes, self.min_score = dataset_id, val_episodes, min_score
         self.reference_episodes = reference_episodes
         self.data = open_dataset(dataset_id, download)
@@ -130,6 +133,7 @@ class MinariDataModule(EnvironmentTask):
             timesteps=self.timesteps,
             expert=self._reference("expert", measured),
             random=self._reference("random", measured),
+            max_episode_steps=self.max_episode_steps,
         )
 
     def _reference(self, policy: str, measured: dict[str, dict[str, float]]) -> Reference:

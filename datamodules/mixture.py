@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -20,9 +20,10 @@ from gato_lightning.batch import TokenBatch
 from gato_lightning.errors import UserError, unknown
 from gato_lightning.segments import PromptSettings
 from gato_lightning.sequence import SequencePacker, Slots, collate
+from gato_lightning.settings import NonNegativeFloat, NonNegativeInt, PositiveInt, Range, Seed, check_settings
 from gato_lightning.tasks import ControlTask
 from gato_lightning.text import TextTokenizer
-from gato_lightning.vocabulary import Vocabulary
+from gato_lightning.vocabulary import Kind, Vocabulary
 
 log = logging.getLogger(__name__)
 
@@ -33,11 +34,15 @@ class TaskSpec:
 
     Args:
         datamodule: what the task's episodes are.
-        weight: relative; the share of the sequences that the task opens, within its domain where that has a weight of its own.
+        weight: relative, 0 or more; the share of the sequences that the task opens, within its domain where that has a weight
+            of its own.
     """
 
     datamodule: TaskDataModule
-    weight: float = 1.0
+    weight: NonNegativeFloat = 1.0
+
+    def __post_init__(self) -> None:
+        check_settings(vars(self), type(self))
 
 
 class SequenceDataset(Dataset[list[Slots]]):
@@ -99,35 +104,40 @@ class MixtureDataModule(LightningDataModule):
 
     Args:
         tasks: by name; the name is the key in configs and in every log.
-        batch_size: sequences a step on each rank.
-        context_length: slots of a sequence; the model's.
+        batch_size: sequences a step on each rank, 1 or more.
+        context_length: slots of a sequence, 2 or more; the model's.
         vocabulary: the id ranges; the model's.
         prompts: how prompts are drawn.
         cache_dir: where episodes are stored.
         tokenizer_path: a SentencePiece model of 32000 pieces; null takes the one that ships.
-        workers: processes that collect; null: one a core.
-        loader_workers: processes that make batches while the model trains; 0: none.
-        val_sequences: sequences of the validation loss, of all tasks alike.
-        seed: with its index, all that a sequence depends on.
-        domain_weights: by domain, what the weights of its tasks sum to; a domain that is not named keeps them as they are.
+        workers: processes that collect, 1 or more; null: one a core.
+        loader_workers: processes that make batches while the model trains, 0 or more; 0: none.
+        val_sequences: sequences of the validation loss, of all tasks alike; 1 or more.
+        seed: with its index, all that a sequence depends on; 0 or more.
+        observed_text_loss: whether the text of observations (missions, questions) is predicted, as the paper's formula has it;
+            false: only the text that is written, and actions.
+        domain_weights: by domain, what the weights of its tasks sum to, 0 or more; a domain that is not named keeps them as
+            they are.
     """
 
     def __init__(
         self,
         tasks: dict[str, TaskSpec],
-        batch_size: int = 8,
-        context_length: int = 256,
+        batch_size: PositiveInt = 8,
+        context_length: Annotated[int, Range(least=2)] = 256,
         vocabulary: Vocabulary | None = None,
         prompts: PromptSettings | None = None,
         cache_dir: str = "data",
         tokenizer_path: str | None = None,
-        workers: int | None = None,
-        loader_workers: int = 0,
-        val_sequences: int = 128,
-        seed: int = 0,
-        domain_weights: dict[str, float] | None = None,
+        workers: PositiveInt | None = None,
+        loader_workers: NonNegativeInt = 0,
+        val_sequences: PositiveInt = 128,
+        seed: Seed = 0,
+        observed_text_loss: bool = True,
+        domain_weights: dict[str, NonNegativeFloat] | None = None,
     ) -> None:
         super().__init__()
+        check_settings(locals(), MixtureDataModule)
         weights = {name: spec.weight for name, spec in tasks.items()}
         domains = {name: spec.datamodule.domain for name, spec in tasks.items()}
         self.shares = shares(weights, domains, domain_weights or {})
@@ -135,6 +145,7 @@ class MixtureDataModule(LightningDataModule):
         self.vocabulary, self.prompts = vocabulary or Vocabulary(), prompts or PromptSettings()
         self.workers = workers or os.cpu_count() or 1
         self.loader_workers, self.val_sequences, self.seed = loader_workers, val_sequences, seed
+        self.observed_text_loss = observed_text_loss
         self.tokenizer_path, self.text_tokenizer = tokenizer_path, TextTokenizer(tokenizer_path)
         self._begun: Progress | None = None  # where training began or resumed
         for name, spec in tasks.items():
@@ -163,14 +174,17 @@ class MixtureDataModule(LightningDataModule):
         """The tasks with an environment, all or those named; after `setup`.
 
         Raises:
-            UserError: a name that is no task, or one without an environment.
+            UserError: a name that is no task, or one without an environment or that the agent cannot act in.
         """
         found = {name: spec.datamodule.control() for name, spec in self.tasks.items()}
         control = {name: replace(task, prompt_length=self.prompts.length) for name, task in found.items() if task is not None}
         for name in names or []:
             if name not in control:
                 raise unknown("control task", name, control)
-        return {name: control[name] for name in names or control}
+        chosen = {name: control[name] for name in names or control}
+        for task in chosen.values():
+            task.check()
+        return chosen
 
     def packer(self, split: Split) -> SequencePacker:
         """Makes sequences of a split; validation gives all tasks the same weight."""
@@ -178,7 +192,7 @@ class MixtureDataModule(LightningDataModule):
         lanes = Lanes(*self._lanes(), first=seen % self.batch_size)
         samplers = [spec.datamodule.sampler(split, self.prompts, lanes) for spec in self.tasks.values()]
         weights = self.shares if split == "train" else np.ones(len(self.tasks))
-        return SequencePacker(samplers, weights, self.context_length, self.seed)
+        return SequencePacker(samplers, weights, self.context_length, self.seed, self.observed_text_loss)
 
     def mixture_table(self, sequences: int = 256) -> list[dict[str, float | str]]:
         """What the run will see, task by task.
@@ -213,6 +227,19 @@ class MixtureDataModule(LightningDataModule):
             rows.append(row)
         rows.append({"task": "(padding)", "weight": 1.0 - filled_share})
         return rows
+
+    def predicted_shares(self, sequences: int = 256) -> dict[str, float]:
+        """By modality, its share of the predicted tokens of that many sequences."""
+        packer = self._stored_packer()
+        kinds = np.concatenate([part.kinds[part.loss_mask] for index in range(sequences) for part in packer(index)])
+        counts = np.bincount(kinds, minlength=len(Kind))
+        return {kind.name.lower(): float(counts[kind] / counts.sum()) for kind in Kind if counts[kind]}
+
+    def _stored_packer(self) -> SequencePacker:
+        """Makes training sequences to look at; what is streamed is not read for that, its held-out part stands for it."""
+        tasks = [spec.datamodule for spec in self.tasks.values()]
+        samplers = [task.sampler("train" if "train" in task.stores else "val", self.prompts) for task in tasks]
+        return SequencePacker(samplers, self.shares, self.context_length, self.seed, self.observed_text_loss)
 
     def _sequences_of_the_run(self) -> int:
         """How many sequences all ranks train on in all; 0 without a trainer."""

@@ -2,20 +2,15 @@
 
 import hashlib
 import importlib
-import importlib.util
-import json
-import multiprocessing
-import zipfile
 from collections.abc import Callable, Collection
-from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import cloudpickle
 import gymnasium
-import torch
 
 from datamodules.control import Expert
 from datamodules.gym_suite import GymDataModule
+from datamodules.stable_baselines import StableBaselines
 from gato_lightning.errors import UserError
 
 
@@ -25,8 +20,8 @@ class PolicyDataModule(GymDataModule):
     Args:
         env_id: Gymnasium's name of the environment, such as `CartPole-v1`, or `package:Name-v0`, which imports the package.
         policy: `package.module:name` of a function from observation to action, or of a class that is made with the environment
-            after each reset and then called so; or the file of a Stable-Baselines3 model. Loading such a file runs what is in
-            it, so use only files that you trust. In Python, the function or class itself.
+            after each reset and then called so; or the file of a model of Stable-Baselines3 or sb3-contrib. Loading such a file
+            runs what is in it, so use only files that you trust. In Python, the function or class itself.
         kwargs: of `GymDataModule`.
 
     Raises:
@@ -51,63 +46,24 @@ class PolicyDataModule(GymDataModule):
         return gymnasium.registry
 
     def settings(self) -> dict[str, Any]:
-        """The arguments; a policy without a name to import it by is known by all that it consists of."""
+        """The arguments; a policy without a name to import it by is known by all that it consists of, as are files."""
         named = self.hparams["policy"]
         told = named if isinstance(named, str) else hashlib.sha256(cloudpickle.dumps(named)).hexdigest()
+        if isinstance(self.policy, StableBaselines):
+            told = hashlib.sha256(b"".join(file.read_bytes() for file in self.policy.files)).hexdigest()
         return {**super().settings(), "policy": told}
 
     def make_expert(self, env: gymnasium.Env) -> Expert:
-        act = self.policy(env) if isinstance(self.policy, type) else self.policy
+        made = isinstance(self.policy, type | StableBaselines)
+        act = self.policy(env) if made else self.policy
         return lambda observation, executed: act(observation)
-
-
-class StableBaselines:
-    """A model of Stable-Baselines3 that acts greedily; read from its file at the first action, in the process that acts.
-
-    Args:
-        file: what the model's `save` wrote.
-
-    Raises:
-        UserError: there is no such file, it is no such model, or Stable-Baselines3 is not installed.
-    """
-
-    # The settings by which a file tells its algorithm; the first that it has decides.
-    ALGORITHMS: ClassVar[dict[str, str]] = {
-        "clip_range": "PPO",
-        "exploration_initial_eps": "DQN",
-        "target_entropy": "SAC",
-        "policy_delay": "TD3",
-        "gae_lambda": "A2C",
-    }
-
-    def __init__(self, file: str) -> None:
-        self.file = file
-        try:
-            settings = json.loads(zipfile.ZipFile(file).read("data"))
-        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-            raise UserError(f"policy {file}: no model of Stable-Baselines3 ({error})") from error
-        known = [name for setting, name in self.ALGORITHMS.items() if setting in settings]
-        if not known:
-            raise UserError(f"policy {file}: a model of an unknown algorithm; known: {', '.join(self.ALGORITHMS.values())}")
-        self.algorithm = known[0]
-        if importlib.util.find_spec("stable_baselines3") is None:
-            raise UserError(f"policy {file}: needs Stable-Baselines3; install it with the extra 'sb3' of this project")
-
-    def __call__(self, observation: Any) -> Any:
-        return self._model.predict(observation, deterministic=True)[0]
-
-    @cached_property
-    def _model(self) -> Any:
-        if multiprocessing.parent_process() is not None:
-            torch.set_num_threads(1)  # the threads of torch do not survive a fork
-        return getattr(importlib.import_module("stable_baselines3"), self.algorithm).load(self.file, device="cpu")
 
 
 def find_policy(name: str) -> Callable[..., Any]:
     """A policy by its name.
 
     Args:
-        name: `package.module:name`, or a file of Stable-Baselines3.
+        name: `package.module:name`, or a file of Stable-Baselines3 or sb3-contrib.
 
     Raises:
         UserError: there is none of that name.

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from gymnasium import spaces
@@ -11,10 +11,11 @@ from gymnasium import spaces
 from datamodules.base import Job, Split, TaskDataModule
 from datamodules.documents import DOCSTRINGS, PACKAGE, TOPICS, Document, fingerprint, read
 from datamodules.faults import check_faults
-from datamodules.pairs import check_faults_allowed, check_fraction, check_least, grouped
+from datamodules.pairs import grouped
 from datamodules.splits import is_held_out
 from gato_lightning.episode import Episode
 from gato_lightning.errors import UserError
+from gato_lightning.settings import PositiveInt, Range, Seed, ShareBelowOne, ShareBetween
 from gato_lightning.store import EpisodeStore
 from gato_lightning.tasks import GenerationTask
 from gato_lightning.text import TextTokenizer
@@ -38,10 +39,10 @@ class TextDataModule(TaskDataModule):
         text_field: the field of JSON objects, and the column of tables, that holds the text.
         piece_tokens: most tokens of a piece, 8 or more; None for as many as the context holds.
         held_out: share of the documents that is never trained on, in (0, 1).
-        openings: held-out pieces whose openings are continued while training.
+        openings: held-out pieces whose openings are continued while training, 1 or more.
         max_faults: share of the documents that may be faulty, in [0, 1); they are left out and listed, more end the run.
-        timesteps: most timesteps of a training window; an episode has one.
-        seed: of nothing here; every task has one.
+        timesteps: most timesteps of a training window, 1 or more; an episode has one.
+        seed: of nothing here; every task has one; 0 or more.
     """
 
     domain = "text"
@@ -50,21 +51,19 @@ class TextDataModule(TaskDataModule):
         self,
         sources: Sequence[str] = (TOPICS, DOCSTRINGS, f"{PACKAGE}numpy", f"{PACKAGE}scipy"),
         text_field: str = "text",
-        piece_tokens: int | None = None,
-        held_out: float = 0.1,
-        openings: int = 32,
-        max_faults: float = 0.01,
-        timesteps: int | None = None,
-        seed: int = 0,
+        piece_tokens: Annotated[int, Range(least=8)] | None = None,
+        held_out: ShareBetween = 0.1,
+        openings: PositiveInt = 32,
+        max_faults: ShareBelowOne = 0.01,
+        timesteps: PositiveInt | None = None,
+        seed: Seed = 0,
     ) -> None:
         super().__init__(timesteps=timesteps, seed=seed)
         if not sources:
             raise UserError("sources is empty; expected at least one source of text")
         self.sources = tuple(sources)
-        self.piece_tokens = None if piece_tokens is None else check_least("piece_tokens", piece_tokens, 8)
-        self.held_out = check_fraction("held_out", held_out)
-        self.text_field, self.max_faults = text_field, check_faults_allowed(max_faults)
-        self.openings = check_least("openings", openings, 1)
+        self.piece_tokens, self.held_out, self.openings = piece_tokens, held_out, openings
+        self.text_field, self.max_faults = text_field, max_faults
         self.observation_space = spaces.Dict({})
         self.action_space = spaces.Text(max_length=1_000_000)
 

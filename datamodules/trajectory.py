@@ -1,6 +1,6 @@
 """Played episodes as they happened, and whether what was observed lies in its space."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,6 +11,7 @@ from gymnasium import Space, spaces
 
 from gato_lightning.episode import is_text, stack
 from gato_lightning.errors import UserError
+from gato_lightning.randomness import Purpose, seed_for
 
 
 @dataclass(frozen=True)
@@ -51,20 +52,24 @@ class Trajectory:
         return observations, actions
 
 
-def random_return(env: gymnasium.Env, action_space: Space, seed: int) -> float:
+def random_return(
+    env: gymnasium.Env, action_space: Space, seed: int, cut: Callable[[int], bool] = lambda steps: False
+) -> float:
     """The return of an episode of uniformly random actions, in the environment's units.
 
     Args:
         env: the environment.
         action_space: what is drawn from.
-        seed: of the episode and of the actions.
+        seed: of the episode; the actions are independent of what the environment draws by it.
+        cut: whether an episode ends here, after so many steps, that has not ended by itself.
     """
     env.reset(seed=seed)
-    action_space.seed(seed)
-    total, done = 0.0, False
+    action_space.seed(seed_for(Purpose.RANDOM_PLAY, seed))
+    total, steps, done = 0.0, 0, False
     while not done:
         _, reward, terminated, truncated, _ = env.step(action_space.sample())
-        total, done = total + float(reward), bool(terminated or truncated)
+        total, steps = total + float(reward), steps + 1
+        done = bool(terminated or truncated) or cut(steps)
     return total
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from random import Random
 from string import ascii_lowercase
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from gymnasium import spaces
@@ -14,11 +14,12 @@ from datamodules.base import Job, Split, TaskDataModule
 from datamodules.grid_questions import KINDS, Question, ask
 from datamodules.grid_scenes import CONCEPTS, Scene, object_set, render, sample_scene
 from datamodules.images import PATCH
-from datamodules.pairs import check_fraction, check_least, grouped
+from datamodules.pairs import grouped
 from datamodules.splits import is_held_out
 from gato_lightning.episode import Episode
 from gato_lightning.errors import UserError, unknown
 from gato_lightning.image_files import ImageSettings
+from gato_lightning.settings import PositiveInt, Range, Seed, ShareBetween
 from gato_lightning.tasks import GenerationTask
 
 _EPISODES_PER_JOB = 1000
@@ -36,40 +37,33 @@ class VqaDataModule(TaskDataModule):
     Args:
         grid: cells on a side, 2 or more; a cell has 16 x 16 pixels.
         objects: most objects of a scene, 2 to 4; the fewest are 2.
-        questions: training questions, each about a scene of its own.
-        val_questions: held-out questions.
+        questions: training questions, 1 or more, each about a scene of its own.
+        val_questions: held-out questions, 1 or more.
         held_out: share of the object sets that is never trained on, in (0, 1); two objects make 171 sets only, so that
             0.1 of them is few.
         held_out_concepts: objects that are never trained on, such as `"red ball"`.
-        pairs_per_episode: questions in one episode, one a timestep; 5 in the paper (Gato, section 3.2).
-        timesteps: most timesteps of a training window; None for as many as fit.
-        seed: decides scenes and questions, not the split.
+        pairs_per_episode: questions in one episode, one a timestep, 1 or more; 5 in the paper (Gato, section 3.2).
+        timesteps: most timesteps of a training window, 1 or more; None for as many as fit.
+        seed: decides scenes and questions, not the split; 0 or more.
     """
 
     domain = "vqa"
 
     def __init__(
         self,
-        grid: int = 4,
-        objects: int = 4,
-        questions: int = 20_000,
-        val_questions: int = 500,
-        held_out: float = 0.1,
+        grid: Annotated[int, Range(least=2)] = 4,
+        objects: Annotated[int, Range(least=2, most=4)] = 4,
+        questions: PositiveInt = 20_000,
+        val_questions: PositiveInt = 500,
+        held_out: ShareBetween = 0.1,
         held_out_concepts: Sequence[str] = (),
-        pairs_per_episode: int = 1,
-        timesteps: int | None = None,
-        seed: int = 0,
+        pairs_per_episode: PositiveInt = 1,
+        timesteps: PositiveInt | None = None,
+        seed: Seed = 0,
     ) -> None:
         super().__init__(timesteps=timesteps, seed=seed)
-        self.grid = check_least("grid", grid, 2)
-        if not 2 <= objects <= 4:
-            raise UserError(f"objects is {objects}; expected 2 to 4")
-        self.objects = objects
-        self.questions: dict[Split, int] = {
-            "train": check_least("questions", questions, 1),
-            "val": check_least("val_questions", val_questions, 1),
-        }
-        self.held_out = check_fraction("held_out", held_out)
+        self.grid, self.objects, self.held_out = grid, objects, held_out
+        self.questions: dict[Split, int] = {"train": questions, "val": val_questions}
         self.new = tuple(held_out_concepts)
         for concept in self.new:
             if concept not in CONCEPTS:
@@ -77,7 +71,7 @@ class VqaDataModule(TaskDataModule):
         self.known = tuple(concept for concept in CONCEPTS if concept not in self.new)
         if not self.known:
             raise UserError("held_out_concepts names every object; expected some to be left to train on")
-        self.pairs_per_episode = check_least("pairs_per_episode", pairs_per_episode, 1)
+        self.pairs_per_episode = pairs_per_episode
         side = grid * PATCH
         self.images = ImageSettings("pad", side, side)
         self.observation_space = spaces.Dict(

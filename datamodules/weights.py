@@ -1,6 +1,5 @@
 """Weights of tasks and of domains, normalised once."""
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -12,23 +11,19 @@ def shares(weights: Mapping[str, float], domains: Mapping[str, str], domain_weig
     """The share of each task in the whole, which sums to 1.
 
     Args:
-        weights: of the tasks, relative.
+        weights: of the tasks, relative, 0 or more.
         domains: of the tasks.
-        domain_weights: by domain, what the weights of its tasks are scaled to sum to; a domain that is not named keeps them.
+        domain_weights: by domain, what the weights of its tasks are scaled to sum to, 0 or more; a domain that is not named
+            keeps them.
 
     Returns:
         (tasks,) float64.
 
     Raises:
-        UserError: no task, a weight that is no weight, a domain that no task has, or nothing but weights of 0.
+        UserError: no task, a domain that no task has, or nothing but weights of 0.
     """
     if not weights:
         raise UserError("data.tasks: empty, expected at least one task")
-    named = {f"data.tasks.{task}.weight": weight for task, weight in weights.items()}
-    named |= {f"data.domain_weights.{domain}": weight for domain, weight in domain_weights.items()}
-    for key, weight in named.items():
-        if not (math.isfinite(weight) and weight >= 0):
-            raise UserError(f"{key}: {weight}, expected a number of at least 0")
     scale = dict.fromkeys(domains.values(), 1.0)
     for domain, weight in domain_weights.items():
         if domain not in scale:

@@ -12,10 +12,12 @@ from typing import Any
 
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
+from lightning.pytorch.plugins.io.wrapper import _WrappingCheckpointIO
 
 from gato_lightning.errors import UserError, did_you_mean
 
 MARK = "gato_lightning"  # the key that `GatoModule.on_save_checkpoint` writes
+METADATA = "meta.pt"  # of a sharded checkpoint, which is a folder: all but weights and optimiser
 
 
 def load_checkpoint(path: str | Path, mmap: bool = False) -> dict[str, Any]:
@@ -30,31 +32,61 @@ def load_checkpoint(path: str | Path, mmap: bool = False) -> dict[str, Any]:
             plain values.
     """
     path = Path(path)
+    if (path / METADATA).is_file():
+        one_file = f"python -m lightning.pytorch.utilities.consolidate_checkpoint {path}"
+        raise UserError(f"{path} is a sharded checkpoint; `{one_file}` makes one file of it")
     if not path.is_file():
         hint = did_you_mean(str(path), map(str, path.parent.glob("*.ckpt")))
         raise UserError(f"checkpoint {path} does not exist{hint}")
     # torch writes a zip file, whose table of contents comes last: where it is missing, so is the end of the file.
     if not zipfile.is_zipfile(path):
         raise UserError(f"{path} is not a checkpoint, or was cut short")
+    return _checked(path, lambda: torch.load(path, map_location="cpu", weights_only=True, mmap=mmap))
+
+
+def _checked(path: Any, read: Callable[[], Any]) -> dict[str, Any]:
+    """What `read` finds in a checkpoint; what goes wrong becomes a `UserError`."""
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+        checkpoint = read()
     except pickle.UnpicklingError:
         raise UserError(f"{path} holds more than weights and plain values; reading it could run code") from None
+    except FileNotFoundError:
+        raise UserError(f"checkpoint {path} does not exist") from None
     except (RuntimeError, EOFError, KeyError) as error:
-        raise UserError(f"{path} is damaged or not a checkpoint: {str(error).splitlines()[0]}") from None
+        raise UserError(f"{path} is damaged or not a checkpoint: {(str(error).splitlines() or [''])[0]}") from None
     if not isinstance(checkpoint, dict) or MARK not in checkpoint:
         raise UserError(f"{path} is not a checkpoint of gato-lightning")
     return checkpoint
 
 
-class GatoCheckpointIO(TorchCheckpointIO):
-    """Makes every read of the Trainer, whatever asked for it, a checked and weights-only one."""
+class GatoCheckpointIO(_WrappingCheckpointIO):
+    """Makes every read of the Trainer, whatever asked for it, a checked and weights-only one.
 
-    def load_checkpoint(
-        self, path: Any, map_location: Callable[..., Any] | None = None, weights_only: bool | None = None
-    ) -> dict[str, Any]:
+    Files are written, read and removed by the plugin within: Lightning's own, or the user's.
+    """
+
+    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
         """Reads a checkpoint; where to and how are not the caller's choice."""
-        return load_checkpoint(path)
+        if type(self.checkpoint_io) is TorchCheckpointIO:
+            return load_checkpoint(path)
+        within = super().load_checkpoint
+        return _checked(path, lambda: within(path, map_location="cpu", weights_only=True))
+
+    def load_settings(self, path: Any) -> dict[str, Any]:
+        """Reads what a checkpoint says of its model; weights stay on disk where the plugin lets them."""
+        if (metadata := Path(path, METADATA)).is_file():
+            checkpoint = load_checkpoint(metadata)
+        elif type(self.checkpoint_io) is TorchCheckpointIO:
+            checkpoint = load_checkpoint(path, mmap=True)
+        else:
+            checkpoint = self.load_checkpoint(path)
+        settings: dict[str, Any] = checkpoint[MARK]
+        return settings
+
+    def teardown(self) -> None:
+        """Lets the plugin within finish what it still writes."""
+        assert self.checkpoint_io is not None
+        self.checkpoint_io.teardown()
 
 
 def differences(stored: Mapping[str, Any], current: Mapping[str, Any], prefix: str = "") -> list[str]:

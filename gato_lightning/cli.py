@@ -31,9 +31,9 @@ from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCL
 from omegaconf.errors import OmegaConfBaseException
 
 from gato_lightning.allocator import keep_freed_memory
-from gato_lightning.checkpoint import MARK, differences, load_checkpoint
+from gato_lightning.checkpoint import differences
 from gato_lightning.config_files import read_config_files, split_config_args, to_yaml
-from gato_lightning.errors import UserError
+from gato_lightning.errors import UserError, mistake_in
 from gato_lightning.explain import explain
 from gato_lightning.quiet import quiet
 from gato_lightning.report_page import report
@@ -138,37 +138,40 @@ class GatoCLI(LightningCLI):
             raise UserError(f"{key}: {cause}") from error
 
     def _parse_ckpt_path(self) -> None:
-        """Compares the checkpoint's settings with the config's.
-
-        Lightning would let the checkpoint silently win over files and command line, with the classes it names. Here
-        what the user wrote holds, and the user is told where it differs.
-        """
-        path = self.config[self.config.subcommand].get("ckpt_path")
-        if path == "best":
+        """Lightning would let the checkpoint silently win over files and command line, with the classes it names."""
+        if self.config[self.config.subcommand].get("ckpt_path") == "best":
             raise UserError("--ckpt_path best: a new process does not know which one that is; name the file")
-        if not path or path in ("last", "hpc"):
-            return  # Lightning looks for these itself, in the folder of this run
-        stored = load_checkpoint(path, mmap=True)[MARK]
-        self._dump_config()
-        self.changed_settings = differences(stored, self.config_dump["model"], "model.")
-        for line in self.changed_settings:
-            print(f"note: {line}", file=sys.stderr)
 
     def instantiate_classes(self) -> None:
         """Builds everything; a task that cannot be built is named."""
         try:
             super().instantiate_classes()
-        except UserError as error:
+        except ValueError as error:
+            if (mistake := mistake_in(error)) is None:
+                raise
             tasks, overrides = stanzas(self.file_config), task_overrides(self.overrides)
             bad = bad_stanza(self.tasks_type, tasks, overrides, instantiate=True)
-            raise UserError(f"task '{bad[0]}': {bad[1]}" if bad else str(error)) from error
+            raise UserError(f"task '{bad[0]}': {bad[1]}" if bad else str(mistake)) from error
+        self._compare_with_checkpoint()
+
+    def _compare_with_checkpoint(self) -> None:
+        """Tells where the checkpoint's settings differ from the config's, which hold."""
+        path = self.config[self.config.subcommand].get("ckpt_path")
+        if not path or path in ("last", "hpc"):
+            return  # Lightning looks for these itself, in the folder of this run
+        io: Any = self.trainer.strategy.checkpoint_io
+        stored = io.load_settings(path)
+        self._dump_config()
+        self.changed_settings = differences(stored, self.config_dump["model"], "model.")
+        for line in self.changed_settings:
+            print(f"note: {line}", file=sys.stderr)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Builds the trainer, which refuses what it cannot do on this machine by a ValueError."""
         try:
             return super().instantiate_trainer(**kwargs)
         except ValueError as error:
-            raise UserError(f"trainer: {error}") from error
+            raise UserError(f"trainer: {mistake_in(error) or error}") from error
 
     def _run_subcommand(self, subcommand: str) -> None:
         try:

@@ -84,9 +84,11 @@ class Lanes:
 
     def _extend(self, batch: TokenBatch, lanes: np.ndarray, counts: np.ndarray) -> Tensor:
         """Passes the model only the lanes that grow: (G, L) slots, of which `counts` (G,) are filled."""
+        context = self._model.config.context_length
+        assert (self.length[lanes] + counts).max() <= context, "whoever extends a lane makes room for it"
         position = self.length[lanes, None] + np.arange(batch.ids.shape[1])
         # Empty slots behind a long lane would lie outside the context, where there is no position.
-        batch.position = torch.from_numpy(np.minimum(position, self._model.config.context_length - 1))
+        batch.position = torch.from_numpy(np.minimum(position, context - 1))
         states = self._model.extend(batch.to(self._device), self._cache, lanes, self.length[lanes], counts)  # (G, D)
         self.length[lanes] += counts
         if len(lanes) == len(self.length):

@@ -12,9 +12,8 @@ from gato_lightning.batch import TokenBatch
 from gato_lightning.config import GatoConfig
 from gato_lightning.patch_encoder import PatchEncoder
 from gato_lightning.patches import NUM_POSITIONS
-from gato_lightning.vocabulary import NUM_BINS, Kind
+from gato_lightning.vocabulary import NUM_BINS, NUM_LOCAL, Kind
 
-NUM_LOCAL = 512  # observation tokens that a timestep can tell apart; Gato, appendix C.3
 ACTION_LOCAL = NUM_LOCAL  # the row that all action tokens share
 NO_LOCAL = NUM_LOCAL + 1  # a row of zeros, for slots without local position
 INIT_STD = 0.02

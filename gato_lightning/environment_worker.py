@@ -5,14 +5,14 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Any
 
 import gymnasium
 import numpy as np
 
-from gato_lightning.errors import UserError
+from gato_lightning.errors import UserError, said
 from gato_lightning.observations import fault
 from gato_lightning.tasks import ControlTask
 from gato_lightning.video import MAX_FRAMES, Gif, encode_gif
@@ -28,6 +28,8 @@ class Outcome:
         observation: what the agent sees next.
         reward: of the step, in the environment's units.
         over: whether the episode has ended.
+        truncated: whether it did not end by itself: it reached a limit of steps, the environment's or ours.
+        cut: whether that was ours, `max_episode_steps`.
         success: whether the environment reported success so far; None if it says nothing of it.
         failure: what went wrong; the episode is at its end.
         lost: the episode went down with another one in the same process, by no fault of its own.
@@ -38,6 +40,8 @@ class Outcome:
     observation: Any = None
     reward: float = 0.0
     over: bool = False
+    truncated: bool = False
+    cut: bool = False
     success: bool | None = None
     failure: str = ""
     lost: bool = False
@@ -51,11 +55,12 @@ class _Episode:
     def __init__(self, task: ControlTask, env: gymnasium.Env, frames: list[np.ndarray] | None, video_failure: str) -> None:
         self.task, self.env, self.frames, self.video_failure = task, env, frames, video_failure
         self.success: bool | None = None
+        self.steps = 0
 
     def reset(self, seed: int) -> Outcome:
         observation, _ = self.env.reset(seed=seed)
         self._film()
-        return self._outcome(observation, 0.0, False)
+        return self._outcome(Outcome(observation))
 
     def step(self, action: Any) -> Outcome:
         observation, reward, terminated, truncated, info = self.env.step(action)
@@ -65,18 +70,21 @@ class _Episode:
         if not np.isfinite(float(reward)):
             return Outcome(failure=f"reward {reward}, expected a finite number")
         self._film()
-        return self._outcome(observation, float(reward), bool(terminated or truncated))
+        self.steps += 1
+        cut = self.steps >= self.task.max_episode_steps and not (terminated or truncated)
+        over = bool(terminated or truncated or cut)
+        return self._outcome(Outcome(observation, float(reward), over, truncated=over and not terminated, cut=cut))
 
-    def _outcome(self, observation: Any, reward: float, over: bool) -> Outcome:
-        if wrong := fault(self.task.tokenizer.observation_space, observation):
+    def _outcome(self, outcome: Outcome) -> Outcome:
+        if wrong := fault(self.task.tokenizer.observation_space, outcome.observation):
             return Outcome(failure=wrong)
         video = None
-        if over and self.frames:
+        if outcome.over and self.frames:
             try:
                 video = encode_gif(self.frames)
             except Exception as error:
                 self.video_failure = said(error)
-        return Outcome(observation, reward, over, self.success, video=video, video_failure=self.video_failure)
+        return replace(outcome, success=self.success, video=video, video_failure=self.video_failure)
 
     def _film(self) -> None:
         """A picture that cannot be drawn costs the video and not the episode."""
@@ -180,11 +188,6 @@ def _made(task: ControlTask, **settings: Any) -> gymnasium.Env:
     if env.action_space != task.tokenizer.action_space:
         raise UserError(f"the environment's action space is {env.action_space}, that of the data {task.tokenizer.action_space}")
     return env
-
-
-def said(error: BaseException) -> str:
-    """An error in one line."""
-    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _waits(connection: Connection, parent: int) -> bool:

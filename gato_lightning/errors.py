@@ -12,6 +12,19 @@ class ExpertFailure(RuntimeError):
     """An expert could not finish an episode; the collector drops the episode and goes on."""
 
 
+def mistake_in(error: BaseException | None) -> UserError | None:
+    """The user's mistake behind an error, as the parser wraps what is raised while it builds one of several types."""
+    while error is not None and not isinstance(error, UserError):
+        error = error.__cause__
+    return error
+
+
+def said(error: BaseException) -> str:
+    """An error in one line; without its type where it was written for the user."""
+    text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+    return " ".join(text.split())
+
+
 def unknown(kind: str, value: str, known: Iterable[str]) -> UserError:
     """Builds the error for a name that is not among the known ones, with the nearest of them.
 

@@ -82,7 +82,8 @@ def _reword(cause: str, owner: str, options: list[str]) -> str:
         # The parser puts the subcommand first, which nobody writes in a file.
         return f"missing: {re.sub(r'(fit|validate|test|predict|rollout)[.]', '', found[1])} (is there a --config?)"
     if found := re.search(r"^Expected a (.+)\. Got value: (.*)", cause):
-        kinds = re.sub(r"<class '(?:[\w.]+\.)?(\w+)'>", r"\1", found[1]).replace("NoneType", "null")
+        kinds = re.sub(r"typing\.Annotated\[(\w+), .*?\]", r"\1", found[1])
+        kinds = re.sub(r"<class '(?:[\w.]+\.)?(\w+)'>", r"\1", kinds).replace("NoneType", "null")
         kinds = re.sub(r"typing\.Literal\[(.*?)\]", r"\1", kinds)
         return f"expected {kinds}, got {found[2]}"
     if found := re.search(r"^Not a valid subclass of (\w+)\. Got value: (.*)", cause):

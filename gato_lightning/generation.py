@@ -12,6 +12,7 @@ from torch import Tensor
 from gato_lightning.decoding import Lanes, logits_among
 from gato_lightning.episode import stack
 from gato_lightning.errors import UserError
+from gato_lightning.lengths import check_length
 from gato_lightning.model import Gato
 from gato_lightning.sampling import DecodingSettings, draw
 from gato_lightning.sequence import Slots, slots_of
@@ -43,7 +44,8 @@ def generate_text(
         A text per observation.
 
     Raises:
-        UserError: the tokenizer's actions are not text, or a prompt leaves no room in the context.
+        UserError: the tokenizer's actions are not text, an observation has more tokens than there are local positions, or a
+            prompt leaves no room in the context.
     """
     if not tokenizer.acts_in_text:
         raise UserError(f"the action space {tokenizer.action_space} is not text")
@@ -77,11 +79,13 @@ def begin_texts(lanes: Lanes, chunks: Sequence[Sequence[Slots]], context_length:
     """Appends what the texts follow; returns the (B, D) states from which their first tokens are predicted.
 
     Raises:
-        UserError: a lane would have no room for a token of the text.
+        UserError: a lane would have no room for a token of the text, or an observation is too long.
     """
     longest = max(int(n) + sum(len(part.ids) for part in chunk) for n, chunk in zip(lanes.length, chunks, strict=True))
     if longest >= context_length:
         raise UserError(f"a prompt of {longest} tokens leaves no room for a text in a context of {context_length}")
+    for step in (part for chunk in chunks for part in chunk if part.num_timesteps):
+        check_length(len(step.ids) - 1, len(step.ids), context_length)
     return lanes.extend(chunks)
 
 

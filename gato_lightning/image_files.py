@@ -3,7 +3,7 @@
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from gymnasium import Space, spaces
@@ -12,6 +12,7 @@ from PIL import Image, ImageColor, ImageOps
 from gato_lightning.any_image import AnyImage
 from gato_lightning.errors import UserError
 from gato_lightning.patches import PATCH
+from gato_lightning.settings import PositiveInt, Range, check_settings
 
 
 def colour(setting: str, name: str) -> tuple[int, int, int]:
@@ -39,19 +40,17 @@ class ImageSettings:
         height: in pixels, 16 or more; `keep` ignores it.
         width: in pixels, 16 or more; `keep` ignores it.
         background: colour behind what is transparent and around what is padded, a name or `#rrggbb`.
-        max_pixels: an image of more pixels than this is refused before it is decoded.
+        max_pixels: an image of more pixels than this, 1 or more, is refused before it is decoded.
     """
 
     resize: Literal["crop", "pad", "fit", "keep"] = "crop"
-    height: int = 64
-    width: int = 64
+    height: Annotated[int, Range(least=PATCH)] = 64
+    width: Annotated[int, Range(least=PATCH)] = 64
     background: str = "black"
-    max_pixels: int = 50_000_000
+    max_pixels: PositiveInt = 50_000_000
 
     def __post_init__(self) -> None:
-        for side, pixels in (("height", self.height), ("width", self.width)):
-            if pixels < PATCH:
-                raise UserError(f"images.{side} is {pixels}; expected {PATCH} or more")
+        check_settings(vars(self), type(self))
         colour("images.background", self.background)
 
     def space(self) -> Space:

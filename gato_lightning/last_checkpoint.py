@@ -5,14 +5,23 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 
 class LastCheckpoint(Callback):
-    """Brings each `last.ckpt` up to the end of training.
+    """Brings each `last.ckpt` up to the last step, before anything is evaluated there.
 
-    Lightning leaves it at the last multiple of `every_n_train_steps`: up to as many steps are lost.
+    Lightning leaves it at the last multiple of `every_n_train_steps`: up to as many steps are lost. This callback stands before
+    all others, so that a run which is killed, or fails, in its final evaluation loses nothing.
     """
 
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # After the last step Lightning validates before it says that training has ended.
+        if trainer.fit_loop.epoch_loop._is_training_done or trainer.should_stop:
+            self._save(trainer)
+
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        kept = [one for one in trainer.checkpoint_callbacks if isinstance(one, ModelCheckpoint) and one.save_last]
-        for callback in kept:
-            # One that had saved nothing yet has done so by itself, just before.
-            if callback._last_global_step_saved != trainer.global_step:
-                trainer.save_checkpoint(callback.last_model_path, callback.save_weights_only)
+        self._save(trainer)
+
+    def _save(self, trainer: Trainer) -> None:
+        for callback in trainer.checkpoint_callbacks:
+            if isinstance(callback, ModelCheckpoint) and not callback._should_skip_saving_checkpoint(trainer):
+                # Where `save_last` is "link", a file of its own: the other files are of earlier steps.
+                callback._last_checkpoint_saved = ""
+                callback._save_last_checkpoint(trainer, callback._monitor_candidates(trainer))

@@ -9,13 +9,14 @@ from typing import Any, ClassVar
 import numpy as np
 from gymnasium import Space, spaces
 
+from gato_lightning.action_bins import action_bins
 from gato_lightning.any_image import AnyImage
-from gato_lightning.continuous import bin_centres, mu_law, to_bins
+from gato_lightning.continuous import mu_law, to_bins
 from gato_lightning.episode import is_text
 from gato_lightning.errors import UserError
 from gato_lightning.patches import PATCH, num_patches, to_patches
 from gato_lightning.text import TextTokenizer
-from gato_lightning.vocabulary import NUM_BINS, NUM_DISCRETE, Kind, Vocabulary
+from gato_lightning.vocabulary import NUM_DISCRETE, Kind, Vocabulary
 
 
 class Leaf:
@@ -26,11 +27,16 @@ class Leaf:
         path: the keys that lead to it.
         name: those keys for messages, such as `observation.image`.
         is_action: whether it is part of the action.
+
+    Attributes:
+        num_slots: tokens of every value; 0: each has as many as it needs.
+        hint: what to do where those are too many.
     """
 
     observation_kind: ClassVar[Kind]
     action_kind: ClassVar[Kind]
-    num_slots: int
+    num_slots: int = 0
+    hint = "leave out what is not needed"
 
     def __init__(self, space: Space, path: tuple[Any, ...], name: str, is_action: bool) -> None:
         self.space, self.path, self.name, self.is_action = space, path, name, is_action
@@ -44,6 +50,17 @@ class Leaf:
     def encode(self, values: Any) -> np.ndarray:
         """(T, num_slots) ids of T values; -1 marks a hole (texts only)."""
         raise NotImplementedError
+
+    def _array(self, values: Any) -> np.ndarray:
+        """The values of T timesteps as (T, *shape).
+
+        Raises:
+            UserError: they have another shape.
+        """
+        array = np.asarray(values)
+        if array.shape[1:] != self.shape:
+            raise UserError(f"{self.name}: values of shape {array.shape[1:]}, expected {self.shape}")
+        return array
 
     def id_ranges(self) -> np.ndarray:
         """(num_slots, 2) int64: the first id and the number of ids each slot may take."""
@@ -65,7 +82,9 @@ class TextLeaf(Leaf):
 
     def encode(self, values: list[str]) -> np.ndarray:
         end = [self._text.end] if self.is_action else []
-        rows = [self._text.encode(str(value)) + end for value in values]
+        if wrong := [t for t, value in enumerate(values) if not isinstance(value, str)]:
+            raise UserError(f"{self.name}, timestep {wrong[0]}: a {type(values[wrong[0]]).__name__}, expected text")
+        rows = [self._text.encode(value) + end for value in values]
         lengths = np.array([len(row) for row in rows], np.int64)
         block = np.full((len(rows), int(lengths.max(initial=0))), -1, np.int64)
         block[np.arange(block.shape[1]) < lengths[:, None]] = np.concatenate([np.empty(0, np.int64), *rows])
@@ -76,6 +95,7 @@ class ImageLeaf(Leaf):
     """Images of one size; sides that are no multiple of 16 are padded with black at the bottom and the right."""
 
     observation_kind = Kind.PATCH
+    hint = "make the image smaller"
 
     def __init__(self, *where: Any, vocabulary: Vocabulary) -> None:
         super().__init__(*where)
@@ -90,6 +110,9 @@ class ImageLeaf(Leaf):
         self._placeholder = vocabulary.padding
 
     def encode(self, values: np.ndarray) -> np.ndarray:
+        values = self._array(values)
+        if values.dtype != np.uint8:
+            raise UserError(f"{self.name}: images of {values.dtype}, expected uint8")
         return np.full((len(values), self.num_slots), self._placeholder, np.int64)
 
     def grids(self, values: np.ndarray) -> np.ndarray:
@@ -118,6 +141,11 @@ class AnyImageLeaf(Leaf):
         self._placeholder = vocabulary.padding
 
     def encode(self, values: list[np.ndarray]) -> np.ndarray:
+        if wrong := [t for t, image in enumerate(values) if image not in self.space]:
+            image = np.asarray(values[wrong[0]])
+            raise UserError(
+                f"{self.name}, timestep {wrong[0]}: {image.dtype} of shape {image.shape}, expected uint8 of shape (H, W, 3)"
+            )
         counts = np.array([num_patches(image) for image in values], np.int64)
         held = np.arange(int(counts.max(initial=0))) < counts[:, None]
         return np.where(held, self._placeholder, -1).astype(np.int32)
@@ -150,12 +178,12 @@ class DiscreteLeaf(Leaf):
         self._first = vocabulary.first_discrete
 
     def encode(self, values: np.ndarray) -> np.ndarray:
-        values = np.asarray(values)
-        steps = values.reshape(len(values), self.num_slots).astype(np.int64) - self._start
-        wrong = np.argwhere((steps < 0) | (steps >= self._sizes))
-        if len(wrong):
-            t, i = wrong[0]
-            raise UserError(f"{self.name}, timestep {t}: value {steps[t, i] + self._start[i]} is not in {self.space}")
+        values = self._array(values).reshape(len(values), self.num_slots)
+        inside = (values >= self._start) & (values < self._start + self._sizes) & (values == np.floor(values))
+        if not inside.all():
+            t, i = np.argwhere(~inside)[0]
+            raise UserError(f"{self.name}, timestep {t}: value {values[t, i]} is not in {self.space}")
+        steps = values.astype(np.int64) - self._start
         return steps + self._first
 
     def id_ranges(self) -> np.ndarray:
@@ -167,8 +195,8 @@ class DiscreteLeaf(Leaf):
 
 
 class ContinuousLeaf(Leaf):
-    """Real numbers, row-major. Observations go through the mu-law, +-inf to its ends; actions are scaled from finite bounds to
-    [-1, 1], and those without finite bounds are clipped to it."""
+    """Numbers, row-major. Observations go through the mu-law, +-inf to its ends; actions into bins between their bounds, and
+    those outside are clipped to them, see `action_bins.py`."""
 
     observation_kind, action_kind = Kind.CONTINUOUS, Kind.ACTION_CONTINUOUS
 
@@ -177,30 +205,27 @@ class ContinuousLeaf(Leaf):
         self.num_slots = int(np.prod(self.shape))
         self._first = vocabulary.first_bin
         assert isinstance(self.space, spaces.Box)
-        low, high = self.space.low.astype(np.float64).ravel(), self.space.high.astype(np.float64).ravel()
-        # float32's largest value is what some environments write for "no bound"
-        bounded = (np.abs(low) < np.finfo(np.float32).max) & (np.abs(high) < np.finfo(np.float32).max)
-        self._low, self._high = np.where(bounded, low, -1.0), np.where(bounded, high, 1.0)
+        self._bins, self._whole = action_bins(self.space), self.space.dtype.kind != "f"
+        if len(self.shape) in (2, 3):
+            self.hint = "if it is an image, make it uint8 of shape (H, W), (H, W, 1) or (H, W, 3)"
 
     def encode(self, values: np.ndarray) -> np.ndarray:
-        values = np.asarray(values)
-        values = values.reshape(len(values), self.num_slots)
+        values = self._array(values).reshape(len(values), self.num_slots)
         if np.isnan(values).any():
             t, i = np.argwhere(np.isnan(values))[0]
             raise UserError(f"{self.name}, timestep {t}: NaN at element {i}, expected a number")
         if self.is_action:
-            span = np.maximum(self._high - self._low, np.finfo(np.float64).tiny)
-            return self._first + to_bins((np.clip(values, self._low, self._high) - self._low) / span * 2.0 - 1.0)
+            if self._whole and values.dtype.kind == "f":
+                raise UserError(f"{self.name}: values of {values.dtype}, expected whole numbers as in {self.space}")
+            return self._first + self._bins.encode(values)
         with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, and so in the outer bins
             return self._first + to_bins(mu_law(values.astype(np.float32, copy=False)))
 
     def id_ranges(self) -> np.ndarray:
-        return np.tile([self._first, NUM_BINS], (self.num_slots, 1))
+        return np.stack([np.full(self.num_slots, self._first), self._bins.counts], axis=1)
 
     def decode(self, ids: np.ndarray) -> np.ndarray:
-        centres = bin_centres(ids.astype(np.int64) - self._first)
-        values = self._low + (centres + 1.0) / 2.0 * (self._high - self._low)
-        return values.reshape(len(ids), *self.shape).astype(self.space.dtype)
+        return self._bins.decode(ids.astype(np.int64) - self._first).reshape(len(ids), *self.shape)
 
 
 _ORDER = (TextLeaf, (ImageLeaf, AnyImageLeaf), (DiscreteLeaf, ContinuousLeaf))  # Gato, section 2.1: text, images, tensors
@@ -220,10 +245,12 @@ def _walk(
     space: Space, path: tuple[Any, ...], name: str, vocabulary: Vocabulary, text: TextTokenizer, is_action: bool
 ) -> list[Leaf]:
     if isinstance(space, spaces.Dict | spaces.Tuple):
-        parts = sorted(space.spaces.items()) if isinstance(space, spaces.Dict) else list(enumerate(space.spaces))
+        parts = _parts(space, name)
         found = [_walk(part, (*path, key), f"{name}.{key}", vocabulary, text, is_action) for key, part in parts]
         return [leaf for leaves_of_part in found for leaf in leaves_of_part]
     where = (space, path, name, is_action)
+    if 0 in (space.shape or ()):
+        raise UserError(f"{name}: a {type(space).__name__} of shape {space.shape} holds no values; leave it out")
     if is_text(space):
         return [TextLeaf(*where, text=text)]
     if isinstance(space, AnyImage):
@@ -234,3 +261,13 @@ def _walk(
     if isinstance(space, spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary):
         return [DiscreteLeaf(*where, vocabulary=vocabulary)]
     raise UserError(f"{name}: a space of type {type(space).__name__} cannot be tokenised")
+
+
+def _parts(space: spaces.Dict | spaces.Tuple, name: str) -> list[tuple[Any, Space]]:
+    """The parts of a space with their keys, in the order of those."""
+    if isinstance(space, spaces.Tuple):
+        return list(enumerate(space.spaces))
+    try:
+        return sorted(space.spaces.items(), key=lambda part: part[0])
+    except TypeError:
+        raise UserError(f"{name}: keys {list(space.spaces)} have no order among them, expected strings") from None

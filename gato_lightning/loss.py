@@ -17,8 +17,11 @@ class LinearCrossEntropy(torch.autograd.Function):
     """- log softmax(states @ weight^T)[target] of each row, with one pass over the logits.
 
     The probabilities are kept in the compute dtype, and the gradient is made from them by matrix products alone:
-    d loss / d logits = probability - 1 at the target. The two separate operations would copy all logits to fp32 and back, which
+    d loss / d logits = probability - 1 at the target. The separate operations would copy all logits to fp32 and back, which
     costs more time than the products.
+
+    Where the target is likely, 1 - p cancels in bf16; there the sum of the other probabilities stands for it, of which each is
+    exact to its own size. So a token with p = 0.9985 has its small loss and gradient too.
     """
 
     @staticmethod
@@ -26,22 +29,29 @@ class LinearCrossEntropy(torch.autograd.Function):
         """Args: states (N, D), weight (V, D), targets (N,) int64. Returns: (N,) float32 nats."""
         dtype = compute_dtype(states)
         states, weight = states.to(dtype), weight.to(dtype)
+        rows = torch.arange(len(targets), device=targets.device)
         with torch.autocast(states.device.type, enabled=False):
             logits = states @ weight.T  # (N, V)
-            probabilities = torch.softmax(logits, dim=-1, out=logits)  # in its place; the softmax sums in fp32
-            target = probabilities.gather(1, targets[:, None])[:, 0].float()
-        ctx.save_for_backward(states, weight, targets, probabilities)
-        return -target.clamp(min=torch.finfo(torch.float32).tiny).log()
+            if dtype == torch.float16:  # whose smallest number is a loss of 17
+                logits = logits.float()
+            others = torch.softmax(logits, dim=-1, out=logits)  # in its place; the softmax sums in fp32
+            hit = others[rows, targets].float()
+            others[rows, targets] = 0.0
+            miss = others.sum(dim=-1).float()  # 1 - hit
+        ctx.save_for_backward(states, weight, targets, others, miss)
+        return -torch.where(hit < 0.5, hit.clamp(min=torch.finfo(torch.float32).tiny).log(), torch.log1p(-miss))
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, Tensor, None]:
         """Gradients of the states and, in fp32, of the weight."""
-        states, weight, targets, probabilities = ctx.saved_tensors
-        grad = grad_outputs[0].to(states.dtype)[:, None]
-        scaled = states * grad  # (N, D)
-        d_weight = (probabilities.T @ scaled).float()  # (V, D)
-        d_weight.index_add_(0, targets, -scaled.float())
-        return (probabilities @ weight - weight[targets]) * grad, d_weight, None
+        states, weight, targets, others, miss = ctx.saved_tensors
+        others = others.to(states.dtype)
+        grad = grad_outputs[0][:, None]
+        at_target = (grad * miss[:, None]).to(states.dtype)
+        grad = grad.to(states.dtype)
+        d_weight = (others.T @ (states * grad)).float()  # (V, D)
+        d_weight.index_add_(0, targets, -(states * at_target).float())
+        return (others @ weight) * grad - weight[targets] * at_target, d_weight, None
 
 
 def token_losses(model: Gato, batch: TokenBatch) -> Tensor:
@@ -57,11 +67,3 @@ def token_losses(model: Gato, batch: TokenBatch) -> Tensor:
     # The state before a slot predicts it; targets are never the first slot of a segment.
     before = states.index_select(0, batch.targets - 1)  # (N, D)
     return LinearCrossEntropy.apply(before, model.embedding.table.weight, batch.ids.flatten()[batch.targets])
-
-
-def sums_by(group: Tensor, values: Tensor, size: int) -> Tensor:
-    """Sum of the values and number of them in each group: (2, size) float32."""
-    sums = torch.zeros(2, size, device=values.device)
-    sums[0].index_add_(0, group, values.float())
-    sums[1].index_add_(0, group, torch.ones_like(values, dtype=torch.float32))
-    return sums

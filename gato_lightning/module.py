@@ -5,20 +5,22 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import torch
 from lightning import LightningModule
-from torch import Tensor
+from torch import Tensor, nn
+from torchmetrics import MeanMetric
 
 from gato_lightning.batch import TokenBatch
 from gato_lightning.checkpoint import MARK, load_checkpoint
 from gato_lightning.config import GatoConfig
 from gato_lightning.errors import UserError
 from gato_lightning.generation import generate_text
+from gato_lightning.group_means import GroupMeans
 from gato_lightning.image_files import ImageSettings
-from gato_lightning.loss import sums_by, token_losses
+from gato_lightning.loss import token_losses
 from gato_lightning.model import Gato
 from gato_lightning.optimizer import OptimizerConfig, make_optimizer
 from gato_lightning.sampling import DecodingSettings
@@ -45,12 +47,17 @@ class GatoModule(LightningModule):
         super().__init__()
         self.config, self.optimizer_config = config, optimizer
         self.model = Gato(self.config)
-        self._sums: dict[str, Tensor] = {}
 
     def setup(self, stage: str) -> None:
         """Learns the task names, by which losses are logged."""
         datamodule = getattr(self.trainer, "datamodule", None)
         self.task_names: list[str] = datamodule.task_names if datamodule else ["task"]
+        groups = {"loss": self.task_names, "loss_by_modality": [kind.name.lower() for kind in Kind]}
+        self.means = nn.ModuleDict(
+            {f"{part}/{name}": GroupMeans(labels) for part in ("train", "val") for name, labels in groups.items()}
+        )
+        self.val_loss = MeanMetric()
+        self._predicted = torch.zeros(())  # tokens since the last step of the optimiser, on this rank
 
     def configure_optimizers(self) -> Any:
         optimizer, schedule = make_optimizer(self, self.optimizer_config, int(self.trainer.estimated_stepping_batches))
@@ -62,14 +69,25 @@ class GatoModule(LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clips the gradient's norm.
+        """Divides the gradients by the number of predicted tokens of the whole step, then clips their norm.
 
-        Lightning refuses to beside a fused optimiser, for the sake of fp16's loss scaling; there is none in bf16 and fp32.
+        Both need gradients without fp16's loss scale, which a fused optimiser would take off itself, but only later.
         """
         if gradient_clip_algorithm not in (None, "norm"):
             raise UserError(f"trainer.gradient_clip_algorithm: {gradient_clip_algorithm}, expected norm")
+        if (scaler := getattr(self.trainer.precision_plugin, "scaler", None)) is not None:
+            scaler.unscale_(optimizer)
+        predicted = self.trainer.strategy.reduce(self._predicted, reduce_op="sum")
+        self._predicted = torch.zeros_like(self._predicted)
+        # DDP takes the mean over ranks, and Lightning that over the batches of a step.
+        scale = self.trainer.world_size * self.trainer.accumulate_grad_batches / predicted.clamp(min=1.0)
+        gradients = [parameter.grad for parameter in self.parameters() if parameter.grad is not None]
+        torch._foreach_mul_(gradients, scale)
         if gradient_clip_val is not None:
             torch.nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
+
+    def on_train_start(self) -> None:
+        self._logged_at = self.trainer.global_step  # when training losses were last logged
 
     def on_train_batch_start(self, batch: TokenBatch, batch_idx: int) -> None:
         """Seeds what is random in a step (patch positions, stochastic depth) by run, rank and batch.
@@ -83,19 +101,30 @@ class GatoModule(LightningModule):
         losses = token_losses(self.model, batch)
         self._count("train", batch, losses.detach())
         self.log("train/loss", losses.detach().mean(), prog_bar=True)
-        if self.trainer.global_step % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
-            self._log_sums("train")
-        # The mean over the predicted tokens of all ranks: DDP averages gradients over ranks, hence the factor.
-        count = torch.tensor(float(len(losses)), device=losses.device)
-        if self.trainer.world_size > 1:
-            count = self.trainer.strategy.reduce(count, reduce_op="mean")
-        return losses.sum() / count.clamp(min=1.0)
+        self._predicted = self._predicted.to(losses.device) + len(losses)
+        # A step's loss is the mean over the predicted tokens of all its batches, on all ranks. Their number is known when
+        # the last batch has been seen, so `configure_gradient_clipping` divides by it.
+        return losses.sum()
+
+    def on_train_batch_end(self, outputs: Any, batch: TokenBatch, batch_idx: int) -> None:
+        """Logs the losses by task and modality, at the steps at which Lightning logs the loss."""
+        step = self.trainer.global_step
+        if step % self.trainer.log_every_n_steps == 0 and step != self._logged_at:  # type: ignore[attr-defined]
+            self._log_training_losses()
+
+    def on_train_end(self) -> None:
+        """Logs the losses of the last steps."""
+        if self._logged_at != self.trainer.global_step:
+            self._log_training_losses()
 
     def validation_step(self, batch: TokenBatch, batch_idx: int) -> None:
-        self._count("val", batch, token_losses(self.model, batch))
+        losses = token_losses(self.model, batch)
+        self._count("val", batch, losses)
+        self.val_loss.update(losses)
+        self.log("val/loss", self.val_loss, on_step=False, on_epoch=True, prog_bar=True)
 
     def on_validation_epoch_end(self) -> None:
-        self._log_sums("val")
+        self.log_dict(self._mean_losses("val"), rank_zero_only=True)
 
     test_step = validation_step
     on_test_epoch_end = on_validation_epoch_end
@@ -173,27 +202,24 @@ class GatoModule(LightningModule):
         if datamodule:
             _check_tokenizer(checkpoint.get(MARK, {}), datamodule.text_tokenizer)
 
-    def _count(self, stage: str, batch: TokenBatch, losses: Tensor) -> None:
-        """Adds losses to the sums by task and by modality, on the device: nothing is waited for in a step."""
-        tasks = sums_by(batch.task.flatten()[batch.targets], losses, len(self.task_names))
-        kinds = sums_by(batch.kinds.flatten()[batch.targets], losses, len(Kind))
-        for name, sums in ((f"{stage}/task", tasks), (f"{stage}/kind", kinds)):
-            self._sums[name] = self._sums[name] + sums if name in self._sums else sums
+    def _count(self, part: str, batch: TokenBatch, losses: Tensor) -> None:
+        """Adds losses to the means by task and by modality, on the device: nothing is waited for in a step."""
+        for name, groups in (("loss", batch.task), ("loss_by_modality", batch.kinds)):
+            cast(GroupMeans, self.means[f"{part}/{name}"]).update(groups.flatten()[batch.targets], losses)
 
-    def _log_sums(self, stage: str) -> None:
-        """Logs mean losses by task and by modality since the last time, over all ranks."""
-        for name, labels in (
-            (f"{stage}/task", self.task_names),
-            (f"{stage}/kind", [kind.name.lower() for kind in Kind]),
-        ):
-            if name not in self._sums:
-                continue
-            total, count = self.trainer.strategy.reduce(self._sums.pop(name), reduce_op="sum").tolist()
-            group = f"{stage}/loss" if name.endswith("task") else f"{stage}/loss_by_modality"
-            means = {f"{group}/{label}": s / n for label, s, n in zip(labels, total, count, strict=True) if n}
-            self.log_dict(means, rank_zero_only=True)
-            if stage != "train" and name.endswith("task"):
-                self.log(f"{stage}/loss", sum(total) / max(sum(count), 1.0), prog_bar=True, rank_zero_only=True)
+    def _mean_losses(self, part: str) -> dict[str, float]:
+        """Mean losses by task and by modality since the last time, over all ranks; none of what did not occur."""
+        found = {name: cast(GroupMeans, metric) for name, metric in self.means.items() if name.startswith(f"{part}/")}
+        means = {f"{name}/{label}": mean for name, metric in found.items() for label, mean in metric.compute().items()}
+        for metric in found.values():
+            metric.reset()
+        return means
+
+    def _log_training_losses(self) -> None:
+        self._logged_at = self.trainer.global_step
+        means = self._mean_losses("train")
+        for logger in self.loggers:
+            logger.log_metrics(means, self._logged_at - 1)  # Lightning counts steps from 0
 
 
 def _check_tokenizer(stored: dict[str, Any], text: TextTokenizer) -> None:

@@ -1,10 +1,15 @@
 """AdamW with weight decay on matrices only; linear warm-up, then cosine (Gato, appendix D)."""
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 from torch import nn
-from torch.optim import AdamW
-from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, SequentialLR
+from torch.optim import AdamW, Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from gato_lightning.errors import UserError
+from gato_lightning.settings import NonNegativeFloat, NonNegativeInt, PositiveFloat, Share, ShareBelowOne, check_settings
 
 
 @dataclass(frozen=True)
@@ -12,22 +17,28 @@ class OptimizerConfig:
     """Settings of the optimiser.
 
     Args:
-        learning_rate: at its peak.
-        betas: of AdamW.
-        eps: of AdamW.
-        weight_decay: on matrices; vectors (norms, biases) have none.
-        warmup_steps: steps of linear warm-up; fewer where the run is shorter.
-        warmup_from: learning rate of the first step.
-        final_fraction: of the peak, where the cosine ends.
+        learning_rate: at its peak; above 0.
+        betas: of AdamW, each in [0, 1).
+        eps: of AdamW; above 0.
+        weight_decay: on matrices; vectors (norms, biases) have none; 0 or more.
+        warmup_steps: steps of linear warm-up; fewer where the run is shorter; 0 or more.
+        warmup_from: learning rate of the first step; above 0, at most `learning_rate`.
+        final_fraction: of the peak, where the cosine ends; in [0, 1].
     """
 
-    learning_rate: float = 1e-4
-    betas: tuple[float, float] = (0.9, 0.95)
-    eps: float = 1e-8
-    weight_decay: float = 0.1
-    warmup_steps: int = 15000
-    warmup_from: float = 1e-7
-    final_fraction: float = 0.1
+    learning_rate: PositiveFloat = 1e-4
+    betas: tuple[ShareBelowOne, ShareBelowOne] = (0.9, 0.95)
+    eps: PositiveFloat = 1e-8
+    weight_decay: NonNegativeFloat = 0.1
+    warmup_steps: NonNegativeInt = 15000
+    warmup_from: PositiveFloat = 1e-7
+    final_fraction: Share = 0.1
+
+    def __post_init__(self) -> None:
+        check_settings(vars(self), type(self))
+        if self.warmup_from > self.learning_rate:
+            limit = f"at most learning_rate, which is {self.learning_rate}"
+            raise UserError(f"OptimizerConfig.warmup_from: {self.warmup_from}, expected {limit}")
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:
@@ -37,6 +48,46 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, ob
         {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": weight_decay},
         {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
     ]
+
+
+class WarmupCosine(LRScheduler):
+    """Linear warm-up, then a cosine down to a share of the peak, where it stays.
+
+    Behind the warm-up the rate never rises: a run that is resumed with more steps than before keeps its rate until the longer
+    cosine has come down to it. torch's own schedules take the old number of steps from the checkpoint, and climb behind it.
+
+    Args:
+        optimizer: whose groups have the peak as their rate.
+        warmup: steps of the warm-up.
+        total: steps at whose end the lowest rate is reached.
+        warmup_from: rate of the first step.
+        final_fraction: of the peak, at the end.
+    """
+
+    def __init__(self, optimizer: Optimizer, warmup: int, total: int, warmup_from: float, final_fraction: float) -> None:
+        self.warmup, self.total = warmup, total
+        self.warmup_from, self.final_fraction = warmup_from, final_fraction
+        super().__init__(optimizer)
+
+    def get_lr(self) -> list[float | Any]:
+        """The rate of each group in the step to come."""
+        step = self.last_epoch  # torch's name for the steps so far
+        if step < self.warmup:
+            return [self.warmup_from + (peak - self.warmup_from) * step / self.warmup for peak in self.base_lrs]
+        progress = min(1.0, (step - self.warmup) / max(1, self.total - self.warmup))
+        share = self.final_fraction + (1.0 - self.final_fraction) * (1.0 + math.cos(math.pi * progress)) / 2.0
+        rates = [peak * share for peak in self.base_lrs]
+        if step == self.warmup:
+            return rates
+        return [min(rate, group["lr"]) for rate, group in zip(rates, self.optimizer.param_groups, strict=True)]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the schedule stands; its shape is the run's to say, but for the warm-up, which is past."""
+        return {name: value for name, value in super().state_dict().items() if name in ("last_epoch", "_last_lr", "warmup")}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes up a schedule; of one of torch's, how far it had come."""
+        super().load_state_dict({name: state_dict[name] for name in ("last_epoch", "_last_lr", "warmup") if name in state_dict})
 
 
 def make_optimizer(model: nn.Module, config: OptimizerConfig, total_steps: int) -> tuple[AdamW, LRScheduler]:
@@ -49,6 +100,4 @@ def make_optimizer(model: nn.Module, config: OptimizerConfig, total_steps: int) 
         fused=True,
     )
     warmup = min(config.warmup_steps, max(1, total_steps // 2))
-    rise = LinearLR(optimizer, config.warmup_from / config.learning_rate, 1.0, warmup)
-    fall = CosineAnnealingLR(optimizer, max(1, total_steps - warmup), eta_min=config.learning_rate * config.final_fraction)
-    return optimizer, SequentialLR(optimizer, [rise, fall], [warmup])
+    return optimizer, WarmupCosine(optimizer, warmup, total_steps, config.warmup_from, config.final_fraction)

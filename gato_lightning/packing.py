@@ -13,9 +13,7 @@ import numpy as np
 from gato_lightning.segments import Segments, SegmentSampler, concatenate, ranges
 
 ROW = 64  # segments in a row at least: where its first context begins is drawn by slots among them
-CONTEXTS = (
-    4  # of a row, where timesteps differ in width; the last is taken, as what stands in it hardly depends on the row's begin
-)
+CONTEXTS = 4  # of a row whose timesteps differ in width; the last is taken, which hardly depends on where the row begins
 EMPTY = 64  # 1 / EMPTY of a context may stay empty before its windows are cut elsewhere than at the end
 
 

@@ -14,9 +14,12 @@ import torch
 
 from gato_lightning.decoding import Lanes, choose
 from gato_lightning.episode import stack
+from gato_lightning.lengths import check_length
 from gato_lightning.model import Gato
+from gato_lightning.randomness import Purpose, generator
 from gato_lightning.segments import Segments
 from gato_lightning.sequence import Slots, gather, slots_of
+from gato_lightning.settings import NonNegativeFloat, PositiveInt, check_settings
 from gato_lightning.tasks import ControlTask
 
 
@@ -26,13 +29,16 @@ class ActingSettings:
 
     Args:
         prompt: the beginning (`start`) of a successful demonstration (Gato, section 2.4), its `end` (the goal), or `none`.
-        prompt_length: most slots of it, in whole timesteps, though at least one timestep; None: as in training.
-        temperature: of sampling; 0 takes the likeliest action token. Unstated in the paper.
+        prompt_length: most slots of it, in whole timesteps, though at least one timestep; 1 or more; None: as in training.
+        temperature: of sampling, 0 or more; 0 takes the likeliest action token. Unstated in the paper.
     """
 
     prompt: Literal["start", "end", "none"] = "start"
-    prompt_length: int | None = None
-    temperature: float = 1.0
+    prompt_length: PositiveInt | None = None
+    temperature: NonNegativeFloat = 1.0
+
+    def __post_init__(self) -> None:
+        check_settings(vars(self), type(self))
 
 
 class Policy:
@@ -58,7 +64,7 @@ class Policy:
     def reset(self, lane: int, task: ControlTask, seed: int) -> None:
         """Begins an episode of a task in a lane, with a demonstration drawn by the seed."""
         self._tasks[lane] = task
-        self._rng[lane] = np.random.default_rng((self._seed, seed))
+        self._rng[lane] = generator(Purpose.ACTING, self._seed, seed)
         prompt = self._draw_prompt(task, self._rng[lane])
         self._history[lane] = []
         self._pending[lane] = prompt
@@ -73,19 +79,22 @@ class Policy:
             observations: by lane, a value of the observation space of the lane's task.
 
         Returns:
-            By lane, a value of the action space of the lane's task.
+            By lane, a value of the action space of the lane's task; or why there is none: what it observes has no tokens or too
+            many of them, or its actions have no fixed number of tokens. The other lanes act all the same.
         """
-        steps: dict[int, Slots] = {}
+        shown: dict[int, Slots | Exception] = {}
         for task, lanes in self._by_task(observations):
-            columns = stack(task.tokenizer.observation_space, [observations[lane] for lane in lanes])
-            steps |= zip(lanes, slots_of(task.tokenizer.encode_observations(columns, len(lanes))), strict=True)
+            shown |= self._encode(task, {lane: observations[lane] for lane in lanes})
+        steps = {lane: step for lane, step in shown.items() if isinstance(step, Slots)}
+        actions: dict[int, Any] = {lane: error for lane, error in shown.items() if lane not in steps}
+        if not steps:
+            return actions
         for lane, step in steps.items():
             self._make_room(lane, len(step.ids) + len(self._tasks[lane].tokenizer.action_kinds))
         none: list[Slots] = []
         chunks = [[*pending, steps[lane]] if lane in steps else none for lane, pending in enumerate(self._pending)]
         ids = self._draw_actions(list(steps), self._lanes.extend(chunks))  # (B, A)
-        actions: dict[int, Any] = {}
-        for task, lanes in self._by_task(observations):
+        for task, lanes in self._by_task(steps):
             kinds = task.tokenizer.action_kinds
             drawn = ids[lanes, : len(kinds)]
             actions |= zip(lanes, task.tokenizer.decode_actions(drawn), strict=True)
@@ -94,6 +103,22 @@ class Policy:
                 # The last action token has been drawn but not yet seen.
                 self._pending[lane] = [Slots.of_tokens(row[-1:], kinds[-1])]
         return actions
+
+    def _encode(self, task: ControlTask, observations: Mapping[int, Any]) -> dict[int, Slots | Exception]:
+        """What some lanes of a task observe, as tokens; or why one cannot act on it."""
+        tokenizer = task.tokenizer
+        try:
+            columns = stack(tokenizer.observation_space, list(observations.values()))
+            steps = slots_of(tokenizer.encode_observations(columns, len(observations)))
+            for step in steps:
+                action = len(tokenizer.action_ids)
+                check_length(len(step.ids) - 1, len(step.ids) + action, self._model.config.context_length)
+        except Exception as error:
+            if len(observations) == 1:
+                return dict.fromkeys(observations, error)
+            alone = [self._encode(task, {lane: observation}) for lane, observation in observations.items()]
+            return {lane: step for one in alone for lane, step in one.items()}
+        return dict(zip(observations, steps, strict=True))
 
     def _by_task(self, lanes: Iterable[int]) -> list[tuple[ControlTask, list[int]]]:
         """The lanes of each task."""
@@ -134,12 +159,14 @@ class Policy:
         return drawn.numpy()
 
     def _make_room(self, lane: int, needed: int) -> None:
-        """Drops timesteps of a full window, and has the rest computed anew behind the prompt."""
+        """Drops timesteps of a full window, and has the rest computed anew behind the prompt; it goes where they do not fit."""
         history, most = self._history[lane], self._tasks[lane].timesteps
         room = self._model.config.context_length - needed
         full = self._lanes.length[lane] + _num_slots(self._pending[lane]) > room
-        if not history or not (full or (most is not None and len(history) >= most)):
+        if not (full or (history and most is not None and len(history) >= most)):
             return
+        if self._prompt_length[lane] > room:
+            self._prompt_length[lane] = 0
         keep = len(history) // 2
         while keep and sum(map(_num_slots, history[-keep:])) > room - self._prompt_length[lane]:
             keep -= 1

@@ -1,5 +1,6 @@
 """What others have published, to stand beside our scores; on tasks, data and references of their own."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 
@@ -40,6 +41,6 @@ PUBLISHED = (
 )
 
 
-def beside(domain: str) -> str:
-    """The published figures of a domain in one line; "" where there is none."""
-    return "; ".join(f"{one.system}: {one.measure} {one.value}" for one in PUBLISHED if one.domain == domain)
+def of_domains(domains: Collection[str]) -> list[Published]:
+    """The figures of these domains."""
+    return [one for one in PUBLISHED if one.domain in domains]

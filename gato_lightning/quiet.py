@@ -16,6 +16,8 @@ _WARNINGS = (
     r".*You are using a custom batch sampler `StepSampler` for prediction",
     # Each run has a log folder of its own, so a resumed one always saves elsewhere than before.
     r".*The dirpath has changed from",
+    # The summary counts parameters, which are fp32 in every mixed precision.
+    r".*is not supported by the model summary",
     # A run counts optimiser steps in one epoch; a short one logs at its end.
     r".*The number of training batches .* is smaller than the logging interval",
 )

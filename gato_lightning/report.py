@@ -2,41 +2,61 @@
 
 import csv
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.console import Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
-from gato_lightning.published import beside
+from gato_lightning.published import of_domains
 from gato_lightning.scores import EpisodeResult, TaskScore, by_domain, mean_score, summary, task_interval
+from gato_lightning.tables import narrow_table
 
-CSV_COLUMNS = ("task", "domain", "seed", "length", "return", "score", "success", "failure")
+CSV_COLUMNS = ("task", "domain", "seed", "length", "return", "score", "success", "failure", "truncated")
 
 
-def score_table(scores: list[TaskScore]) -> Table:
-    """Returns and normalised scores of every task, with means by domain, for the terminal."""
-    table = Table(title="control", caption="score = (return - random) / |expert - random|; clipped at 1 in means only")
-    for column in ("task", "episodes", "return", "random", "expert", "score"):
-        table.add_column(column, justify="left" if column == "task" else "right")
+def score_tables(scores: Sequence[TaskScore]) -> Group:
+    """What the terminal shows of control: every task, every domain, and what others published of these."""
+    domains = summary(scores)
+    parts: list[RenderableType] = [score_table(scores), *_remarks(scores), "", summary_table(scores)]
+    if of_domains(domains):
+        parts += ["", published_table(domains)]
+    return Group(*parts)
+
+
+def score_table(scores: Sequence[TaskScore]) -> Table:
+    """Returns and normalised scores of every task, with means by domain."""
+    caption = "score = (return - random) / |expert - random|; clipped at 1 in means only"
+    table = narrow_table("control", ("task", "episodes", "return", "random", "expert", "score"), {"task"}, caption)
     for domain, group in by_domain(scores).items():
         for one in group:
             cells = [_number(value) for value in (one.mean_return, one.random, one.expert, one.score)]
-            table.add_row(one.task + _remark(one), str(len(one.finished)), *cells)
+            table.add_row(one.task, str(len(one.finished)), *cells)
         table.add_row(f"[bold]{domain} mean[/bold]", "", "", "", "", _number(mean_score(group)), end_section=True)
     table.add_row("[bold]mean[/bold]", "", "", "", "", _number(mean_score(scores)))
     return table
 
 
 def summary_table(scores: Sequence[TaskScore]) -> Table:
-    """Per domain: tasks above each percentage of expert, interquartile mean with its interval, and what others published."""
-    table = Table(title="summary", caption="interquartile mean of all episodes' scores, 95% interval by stratified bootstrap")
-    for column in ("domain", "tasks", "above 50%", "above 75%", "interquartile mean", "published"):
-        table.add_column(column, justify="left" if column in ("domain", "published") else "right")
+    """Per domain: tasks above each percentage of expert, and interquartile mean with its interval."""
+    caption = "interquartile mean of all episodes' scores, 95% interval by stratified bootstrap"
+    columns = ("domain", "tasks", "above 50%", "above 75%", "interquartile mean")
+    table = narrow_table("summary", columns, {"domain"}, caption)
     for domain, found in summary(scores).items():
         above = found["tasks_above_percent"]
-        cells = (str(found["scored"]), str(above["50"]), str(above["75"]), interval_text(found["interquartile_mean"]))
-        table.add_row(domain, *cells, beside(domain))
+        middle = interval_text(found["interquartile_mean"])
+        table.add_row(domain, str(found["scored"]), str(above["50"]), str(above["75"]), middle)
+    return table
+
+
+def published_table(domains: Collection[str]) -> Table:
+    """What others have published of these domains."""
+    columns = ("domain", "system", "measure", "value")
+    table = narrow_table("published, on tasks and references of their own", columns, columns)
+    for one in of_domains(domains):
+        table.add_row(one.domain, one.system, one.measure, one.value)
     return table
 
 
@@ -65,6 +85,7 @@ def score_records(scores: Iterable[TaskScore]) -> list[dict[str, Any]]:
             "returns": one.returns,
             "lengths": [episode.length for episode in one.finished],
             "successes": [episode.success for episode in one.finished],
+            "truncated": [episode.truncated for episode in one.finished],
             "failures": one.failures,
         }
         for one in scores
@@ -76,9 +97,12 @@ def scores_of_records(records: Iterable[dict[str, Any]]) -> list[TaskScore]:
     scores = []
     for one in records:
         columns = [one[name] for name in ("seeds", "returns", "lengths")]
-        # Reports of earlier versions say nothing of success.
-        played = zip(*columns, one.get("successes") or [None] * len(one["seeds"]), strict=True)
-        episodes = [EpisodeResult(*values) for values in played]
+        # Reports of earlier versions say nothing of success, nor of how an episode ended.
+        columns += [one.get(name) or [None] * len(one["seeds"]) for name in ("successes", "truncated")]
+        episodes = [
+            EpisodeResult(seed, total, length, success, truncated=bool(truncated))
+            for seed, total, length, success, truncated in zip(*columns, strict=True)
+        ]
         episodes += [_failed(line) for line in one["failures"]]
         scores.append(TaskScore(one["task"], one["domain"], one["expert_return"], one["random_return"], episodes))
     return scores
@@ -105,8 +129,9 @@ def write_csv(path: Path, scores: Iterable[TaskScore]) -> None:
             normalised = iter(one.episode_scores.tolist())
             for episode in one.episodes:
                 score = next(normalised, None) if episode.total is not None else None
-                cells = (episode.seed, episode.length, episode.total, score, episode.success, episode.failure)
-                writer.writerow([one.task, one.domain, *cells])
+                played = (episode.seed, episode.length, episode.total, score)
+                ended = (episode.success, episode.failure, episode.truncated)
+                writer.writerow([one.task, one.domain, *played, *ended])
 
 
 def _failed(line: str) -> EpisodeResult:
@@ -115,12 +140,11 @@ def _failed(line: str) -> EpisodeResult:
     return EpisodeResult(int(seed), None, 0, failure=failure)
 
 
-def _remark(score: TaskScore) -> str:
-    """What a reader has to know of a task's row."""
-    remarks = [] if score.comparable else ["expert and random do not differ"]
-    if score.failures:
-        remarks.append(f"{len(score.failures)} failed: {score.failures[0]}")
-    return f" ({'; '.join(remarks)})" if remarks else ""
+def _remarks(scores: Sequence[TaskScore]) -> list[Text]:
+    """What a reader has to know of some tasks' rows, a line each."""
+    lines = [f"{one.task}: expert and random do not differ" for one in scores if not one.comparable]
+    lines += [f"{one.task}: {len(one.failures)} failed, the first: {one.failures[0]}" for one in scores if one.failures]
+    return [Text(line) for line in lines]
 
 
 def _number(value: float | None) -> str:

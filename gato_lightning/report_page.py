@@ -16,6 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from gato_lightning.errors import UserError
 from gato_lightning.figures import curves_figure, runs_figure, tasks_above_figure
+from gato_lightning.outputs import check_file
 from gato_lightning.published import PUBLISHED
 from gato_lightning.report import interval_text, scores_of_records
 from gato_lightning.scores import TaskScore, summary, task_interval
@@ -30,7 +31,7 @@ CURVES = (
     "rollout/domain/",
     "throughput/tokens_per_s",
 )
-FACTS = ("mean_score", "steps", "parameters", "tokens_seen", "wall_seconds", "device", "machine")
+FACTS = ("mean_score", "steps", "parameters", "tokens_seen", "wall_seconds", "precision", "device", "machine")
 Curve = tuple[list[int], list[float]]
 
 
@@ -177,6 +178,7 @@ def report(args: list[str]) -> None:
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="log folder of a run, or JSON file of a rollout")
     parser.add_argument("--output", type=Path, default=Path("report.html"), help="the page (default: %(default)s)")
     options = parser.parse_args(args)
+    check_file(options.output, f"--output {options.output}")
     text = page([read_run(path) for path in options.runs])
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(text, encoding="utf-8")

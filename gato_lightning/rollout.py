@@ -8,12 +8,12 @@ from itertools import zip_longest
 from types import MappingProxyType
 from typing import Any, Protocol
 
-import torch
-
-from gato_lightning.environment_worker import Outcome, said
+from gato_lightning.environment_worker import Outcome
 from gato_lightning.environments import Environments
+from gato_lightning.errors import said
 from gato_lightning.model import Gato
 from gato_lightning.policy import ActingSettings, Policy
+from gato_lightning.ranks import gather
 from gato_lightning.scores import EpisodeResult, TaskScore
 from gato_lightning.tasks import ControlTask
 from gato_lightning.video import Gif
@@ -30,7 +30,7 @@ class Actor(Protocol):
         """An episode of a task begins in a lane."""
 
     def act(self, observations: Mapping[int, Any]) -> dict[int, Any]:
-        """The actions of some lanes, given what each of them observes."""
+        """By lane, an action, given what the lane observes; or the error that kept it from one."""
 
 
 @dataclass
@@ -44,6 +44,7 @@ class _Running:
     length: int = 0
     success: bool | None = None
     video: Gif | None = None
+    truncated: bool = False
     failure: str = ""
     begun: bool = False
 
@@ -52,16 +53,18 @@ class _Running:
         if outcome.video_failure:
             log.warning("no video of task %s, seed %d: %s", self.task.name, self.seed, outcome.video_failure)
         self.observation, self.failure = outcome.observation, outcome.failure
-        self.success, self.video = outcome.success, outcome.video
+        self.success, self.video, self.truncated = outcome.success, outcome.video, outcome.truncated
         self.total, self.length = self.total + outcome.reward, self.length + self.begun
         self.begun = True
+        if outcome.cut:
+            log.warning("task %s, seed %d: cut after %d steps (max_episode_steps)", self.task.name, self.seed, self.length)
         return outcome.over or bool(outcome.failure)
 
     def result(self) -> EpisodeResult:
         if self.failure:
             log.warning("task %s, seed %d failed after %d steps: %s", self.task.name, self.seed, self.length, self.failure)
             return EpisodeResult(self.seed, None, self.length, failure=self.failure)
-        return EpisodeResult(self.seed, self.total, self.length, self.success)
+        return EpisodeResult(self.seed, self.total, self.length, self.success, truncated=self.truncated)
 
 
 def play(
@@ -76,7 +79,8 @@ def play(
     """Plays an episode for each task and seed, as many at once as there are lanes.
 
     An episode whose environment raises, hangs, dies or observes what is not in its space fails, is logged with its task and
-    seed and counted, and the others go on. So do the episodes after those in which the actor itself raised.
+    seed and counted, and the others go on. So does one that the actor cannot act in; where it raises, all that are at play. An
+    episode that does not end is cut at its task's `max_episode_steps`.
 
     Args:
         actor: who acts.
@@ -101,6 +105,19 @@ def play(
     waiting = deque((task, seed) for task in order for seed in seeds if seed not in known[task.name])
     running: dict[int, _Running] = {}
 
+    def begin(lane: int, task: ControlTask, seed: int) -> None:
+        running[lane] = _Running(task, seed)
+        try:
+            actor.reset(lane, task, seed)
+        except Exception as error:
+            fail(lane, error)
+        else:
+            environments.begin(lane, task, seed, task.name in record and seed == seeds[0])
+
+    def fail(lane: int, error: Exception) -> None:
+        running[lane].failure = f"the agent failed: {said(error)}"
+        finish(lane)
+
     def finish(lane: int) -> None:
         episode = running.pop(lane)
         score = scores[episode.task.name]
@@ -109,19 +126,14 @@ def play(
         on_episode(episode.task.name, score.episodes[-1])
 
     while waiting or running:
-        actions, error = _act(actor, {lane: episode.observation for lane, episode in running.items()})
-        for lane in list(running):
-            if lane in actions:
-                environments.step(lane, actions[lane])
+        for lane, action in _act(actor, {lane: episode.observation for lane, episode in running.items()}).items():
+            if isinstance(action, Exception):
+                fail(lane, action)
             else:
-                running[lane].failure = error
-                finish(lane)
+                environments.step(lane, action)
         for lane in range(min(environments.lanes, len(tasks) * len(seeds))):
-            if waiting and lane not in running:
-                task, seed = waiting.popleft()
-                actor.reset(lane, task, seed)
-                environments.begin(lane, task, seed, task.name in record and seed == seeds[0])
-                running[lane] = _Running(task, seed)
+            while waiting and lane not in running:
+                begin(lane, *waiting.popleft())
         for lane, outcome in sorted(environments.gather().items()):
             if outcome.lost:
                 lost = running.pop(lane)
@@ -133,15 +145,15 @@ def play(
     return list(scores.values())
 
 
-def _act(actor: Actor, observations: Mapping[int, Any]) -> tuple[dict[int, Any], str]:
-    """The actions, or none and what went wrong."""
+def _act(actor: Actor, observations: Mapping[int, Any]) -> dict[int, Any]:
+    """By lane, an action or an error; where the actor raises, the same error in all of them."""
     if not observations:
-        return {}, ""
+        return {}
     try:
-        return actor.act(observations), ""
+        return actor.act(observations)
     except Exception as error:
         log.exception("the agent failed in %d episodes", len(observations))
-        return {}, f"the agent failed: {said(error)}"
+        return dict.fromkeys(observations, error)
 
 
 def _width(task: ControlTask) -> int:
@@ -186,8 +198,4 @@ def gather_scores(scores: list[TaskScore]) -> list[TaskScore]:
     Returns:
         A score per task, in their order.
     """
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
-        return scores
-    gathered: list[list[TaskScore]] = [[] for _ in range(torch.distributed.get_world_size())]
-    torch.distributed.all_gather_object(gathered, scores)
-    return [score for turn in zip_longest(*gathered) for score in turn if score is not None]
+    return [score for turn in zip_longest(*gather(scores)) for score in turn if score is not None]

@@ -4,11 +4,13 @@ B texts, V ids that can be drawn
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
 from gato_lightning.errors import UserError
+from gato_lightning.settings import NonNegativeFloat, PositiveInt, Range, check_settings
 
 
 @dataclass(frozen=True)
@@ -16,30 +18,25 @@ class DecodingSettings:
     """How text is written.
 
     Args:
-        max_new_tokens: most tokens of a text; it ends earlier at the end-of-text id, and where the context is full.
-        temperature: of the softmax; 0 takes the likeliest token. Gato samples captions at 0.9 (Gato, section 4).
-        top_k: draw among so many of the likeliest tokens; None: among all.
+        max_new_tokens: most tokens of a text, 1 or more; it ends earlier at the end-of-text id, and where the context is full.
+        temperature: of the softmax, 0 or more; 0 takes the likeliest token. Gato samples captions at 0.9 (Gato, section 4).
+        top_k: draw among so many of the likeliest tokens, 1 or more; None: among all.
         top_p: draw among the likeliest tokens whose probabilities together reach this, in (0, 1] (Holtzman et al. 2020).
-        beams: texts kept side by side by beam search, which draws nothing and gives the likeliest text that it finds; 1: none.
+        beams: texts, 1 or more, kept side by side by beam search, which draws nothing and gives the likeliest text it finds;
+            1: none.
 
     Raises:
         UserError: a value out of its range, or beams beside a temperature.
     """
 
-    max_new_tokens: int = 32
-    temperature: float = 0.0
-    top_k: int | None = None
-    top_p: float = 1.0
-    beams: int = 1
+    max_new_tokens: PositiveInt = 32
+    temperature: NonNegativeFloat = 0.0
+    top_k: PositiveInt | None = None
+    top_p: Annotated[float, Range(above=0, most=1)] = 1.0
+    beams: PositiveInt = 1
 
     def __post_init__(self) -> None:
-        for name, value in (("max_new_tokens", self.max_new_tokens), ("top_k", self.top_k), ("beams", self.beams)):
-            if value is not None and value < 1:
-                raise UserError(f"{name} is {value}; expected 1 or more")
-        if not self.temperature >= 0:
-            raise UserError(f"temperature is {self.temperature}; expected 0 or more")
-        if not 0 < self.top_p <= 1:
-            raise UserError(f"top_p is {self.top_p}; expected a share above 0, at most 1")
+        check_settings(vars(self), type(self))
         if self.beams > 1 and self.temperature > 0:
             raise UserError(f"beams is {self.beams} and temperature {self.temperature}; beam search draws nothing, expected 0")
 

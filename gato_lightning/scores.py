@@ -1,5 +1,8 @@
 """Scores of episodes, tasks and domains (Gato, section 4.1).
 
+One rule for what failed: an episode that failed has no score and its task's score is that of the others; where all of a task's
+episodes failed, each of them counts 0, in means, interquartile means, their intervals and counts of tasks alike.
+
 Agarwal et al. 2021: "Deep Reinforcement Learning at the Edge of the Statistical Precipice".
 """
 
@@ -27,6 +30,7 @@ class EpisodeResult:
         length: timesteps.
         success: whether the environment reported success at any step; None if it says nothing of it.
         failure: what went wrong in the environment or the evaluation itself; such an episode is counted and has no return.
+        truncated: whether it did not end by itself but at a limit of steps, the environment's or `max_episode_steps`.
     """
 
     seed: int
@@ -34,6 +38,7 @@ class EpisodeResult:
     length: int
     success: bool | None = None
     failure: str = ""
+    truncated: bool = False
 
 
 @dataclass
@@ -94,6 +99,13 @@ class TaskScore:
         return (np.array(self.returns, np.float64) - self.random) / abs(self.expert - self.random)
 
     @property
+    def counted_scores(self) -> np.ndarray:
+        """What stands for the task beside other tasks: its episodes' scores, or a 0 for each where all failed."""
+        if not self.comparable or self.returns:
+            return self.episode_scores
+        return np.zeros(len(self.episodes))
+
+    @property
     def success_rate(self) -> float | None:
         """Share of the finished episodes with success; None where the environment says nothing of it."""
         known = [one.success for one in self.finished if one.success is not None]
@@ -119,7 +131,7 @@ def by_domain(scores: Iterable[TaskScore]) -> dict[str, list[TaskScore]]:
 
 def counted_scores(scores: Iterable[TaskScore]) -> list[float]:
     """The score of every task that counts: 0 where all episodes failed, none where expert and random do not differ."""
-    return [one.score or 0.0 for one in scores if one.comparable and one.episodes]
+    return [float(one.counted_scores.mean()) for one in scores if len(one.counted_scores)]
 
 
 def mean_score(scores: Iterable[TaskScore]) -> float | None:
@@ -129,16 +141,16 @@ def mean_score(scores: Iterable[TaskScore]) -> float | None:
 
 
 def interquartile_mean(scores: Iterable[TaskScore], seed: int = 0) -> Estimate | None:
-    """Mean of the middle half of all episodes' scores, not clipped.
+    """Mean of the middle half of all episodes' counted scores, not clipped.
 
     The interval comes from a stratified bootstrap: episodes are drawn anew within each task (Agarwal et al. 2021, with an
     episode for a run).
 
     Args:
-        scores: of the tasks; those without a score are left out.
+        scores: of the tasks; those that nothing is counted of are left out.
         seed: of the bootstrap.
     """
-    samples = [one.episode_scores for one in scores if len(one.episode_scores)]
+    samples = [one.counted_scores for one in scores if len(one.counted_scores)]
     if not samples:
         return None
     value = float(_iqm(*samples))
@@ -189,6 +201,7 @@ def _summary(scores: list[TaskScore]) -> dict[str, Any]:
         "left_out": [f"{one.task}: expert and random do not differ" for one in scores if not one.comparable],
         "episodes": sum(len(one.finished) for one in scores),
         "failed_episodes": sum(len(one.failures) for one in scores),
+        "truncated_episodes": sum(episode.truncated for one in scores for episode in one.finished),
         "mean_score": mean_score(scores),
         "interquartile_mean": None if middle is None else [middle.value, middle.low, middle.high],
         "tasks_above_percent": dict(zip(map(str, PERCENTAGES), tasks_above(scores, PERCENTAGES).tolist(), strict=True)),

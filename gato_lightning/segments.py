@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gato_lightning.settings import PositiveInt, Share, check_settings
 from gato_lightning.store import EpisodeStore
 from gato_lightning.windows import Windows
 
@@ -19,17 +20,20 @@ class PromptSettings:
     """How prompts are drawn.
 
     Args:
-        probability: share of the segments that begin with one (Gato, section 2.3: 0.25).
-        goal_probability: share of the prompts that are the end of an episode (Gato, section 2.3: 0.5).
-        length: most slots of a prompt, in whole timesteps, though at least one timestep; unstated in the paper, half the
-            context in its reproductions (null).
+        probability: share of the segments that begin with one, in [0, 1] (Gato, section 2.3: 0.25).
+        goal_probability: share of the prompts that are the end of an episode, in [0, 1] (Gato, section 2.3: 0.5).
+        length: most slots of a prompt, in whole timesteps, though at least one timestep; 1 or more; unstated in the paper, half
+            the context in its reproductions (null).
         loss: whether a prompt's own text and actions count in the loss; unstated in the paper.
     """
 
-    probability: float = 0.25
-    goal_probability: float = 0.5
-    length: int | None = None
+    probability: Share = 0.25
+    goal_probability: Share = 0.5
+    length: PositiveInt | None = None
     loss: bool = True
+
+    def __post_init__(self) -> None:
+        check_settings(vars(self), type(self))
 
 
 @dataclass(frozen=True)

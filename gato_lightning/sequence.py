@@ -24,7 +24,7 @@ from gato_lightning.vocabulary import Kind, Vocabulary
 
 FILLERS = 4  # tries at filling what is left of a context; more gain less than a slot
 
-# True for the kinds that are predicted: text and actions (Gato, section 2.3)
+# True for the kinds that the paper's formula predicts: text and actions (Gato, section 2.3)
 PREDICTED = np.array([kind in (Kind.TEXT, Kind.ACTION_TEXT, Kind.ACTION_DISCRETE, Kind.ACTION_CONTINUOUS) for kind in Kind])
 
 
@@ -65,8 +65,19 @@ class Slots:
         )
 
 
-def gather(store: EpisodeStore, segments: Segments, task: int, first_segment: int, prompt_loss: bool) -> Slots:
-    """Reads segments from a store, in one pass over all of them."""
+def gather(
+    store: EpisodeStore, segments: Segments, task: int, first_segment: int, prompt_loss: bool, observed_text_loss: bool = True
+) -> Slots:
+    """Reads segments from a store, in one pass over all of them.
+
+    Args:
+        store: the episodes.
+        segments: N ranges of timesteps.
+        task: the task's index.
+        first_segment: number of the first segment in its sequence; the others follow it.
+        prompt_loss: whether a prompt's own text and actions are predicted.
+        observed_text_loss: whether the text of observations is predicted.
+    """
     # Prompt and window of each segment are two runs of timesteps, interleaved: (2N,)
     run_start = np.stack([segments.prompt_start, segments.start], axis=1).ravel()
     run_count = np.stack([segments.prompt_stop - segments.prompt_start, segments.stop - segments.start], axis=1).ravel()
@@ -84,6 +95,8 @@ def gather(store: EpisodeStore, segments: Segments, task: int, first_segment: in
     patch_counts = store.first_patch[steps + 1] - patch_start
     rows, patch_index = np.unique(store.patch_index[ranges(patch_start, patch_counts)], return_inverse=True)
     loss_mask = PREDICTED[kinds] & np.repeat(store.layout_counted[layout], counts)
+    if not observed_text_loss:
+        loss_mask &= kinds != Kind.TEXT
     if not prompt_loss:
         loss_mask &= run % 2 == 1
     return Slots(
@@ -124,10 +137,19 @@ class SequencePacker:
         weights: (number of tasks,) relative; a task's share of the sequences that it opens.
         context_length: slots of a sequence.
         seed: with the index, all that a sequence depends on.
+        observed_text_loss: whether the text of observations is predicted.
     """
 
-    def __init__(self, samplers: Sequence[Sampler], weights: np.ndarray, context_length: int, seed: int) -> None:
+    def __init__(
+        self,
+        samplers: Sequence[Sampler],
+        weights: np.ndarray,
+        context_length: int,
+        seed: int,
+        observed_text_loss: bool = True,
+    ) -> None:
         self.samplers, self.context_length, self.seed = list(samplers), context_length, seed
+        self._observed_text_loss = observed_text_loss
         self._cumulative = np.cumsum(weights / weights.sum())
         self._weights = weights
         self._widest = np.array([sampler.widest for sampler in samplers])
@@ -142,7 +164,8 @@ class SequencePacker:
         room, segment = self.context_length, 1
         for _ in range(1 + FILLERS):
             if len(segments):
-                parts.append(gather(sampler.store, segments, task, segment, sampler.prompts.loss))
+                losses = sampler.prompts.loss, self._observed_text_loss
+                parts.append(gather(sampler.store, segments, task, segment, *losses))
                 room, segment = room - len(parts[-1].ids), segment + len(segments)
             fitting = np.where(self._widest <= room, self._weights, 0.0)
             if fitting.sum() == 0.0:

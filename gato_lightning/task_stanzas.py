@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from gato_lightning.config_files import to_yaml
-from gato_lightning.errors import UserError, unknown
+from gato_lightning.errors import UserError, mistake_in, unknown
 
 _OVERRIDE = re.compile(r"--data\.tasks\.(?P<task>[^.=]+)(?P<rest>[^=]*)(?P<value>=.*)?")
 
@@ -73,6 +73,8 @@ def bad_stanza(
             config = parser.parse_args(["--data.tasks", stanza, *overrides.get(name, [])])
             if instantiate:
                 parser.instantiate(config)
-        except (ArgumentError, UserError) as error:
-            return name, str(error)
+        except (ArgumentError, ValueError) as error:
+            if (mistake := mistake_in(error)) is None and not isinstance(error, ArgumentError):
+                raise
+            return name, str(mistake or error)
     return None

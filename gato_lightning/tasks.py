@@ -8,10 +8,13 @@ from typing import Any, Literal
 import gymnasium
 import numpy as np
 
+from gato_lightning.errors import UserError
 from gato_lightning.store import EpisodeStore
 from gato_lightning.timestep import TimestepTokenizer
 
 SUCCESS = 0.8  # Gato, section 3.1: demonstrations of at least 80% of the expert's return
+
+MAX_EPISODE_STEPS = 10_000  # of an episode, unless a task says otherwise: an environment need not end by itself
 
 # First seeds of episodes, far apart, so that no episode is used for two purposes.
 DEMONSTRATION_SEED = 0
@@ -48,6 +51,7 @@ class ControlTask:
         expert: the expert's return.
         random: the uniformly random policy's return.
         prompt_length: most slots of a prompt in training; None: half the context.
+        max_episode_steps: an episode is cut there if it has not ended before.
     """
 
     name: str
@@ -59,6 +63,18 @@ class ControlTask:
     expert: Reference
     random: Reference
     prompt_length: int | None = None
+    max_episode_steps: int = MAX_EPISODE_STEPS
+
+    def check(self) -> None:
+        """Whether the agent can act in it.
+
+        Raises:
+            UserError: it cannot; names the task.
+        """
+        try:
+            _ = self.tokenizer.action_ids
+        except UserError as error:
+            raise UserError(f"task {self.name}: {error}; leave it out of the `tasks` that are played") from error
 
     @cached_property
     def successful(self) -> np.ndarray:

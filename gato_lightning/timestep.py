@@ -21,7 +21,7 @@ from gato_lightning.errors import UserError
 from gato_lightning.leaves import AnyImageLeaf, ImageLeaf, Leaf, TextLeaf, leaves
 from gato_lightning.patches import PATCH, patch_intervals
 from gato_lightning.text import TextTokenizer
-from gato_lightning.vocabulary import Kind, Vocabulary
+from gato_lightning.vocabulary import NUM_LOCAL, Kind, Vocabulary
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,18 @@ class TimestepTokenizer:
         self._action = leaves(action_space, "action", vocabulary, text, is_action=True)
         if not self._action:
             raise UserError(f"action: the space {action_space} holds nothing to predict")
+        _check_fewest(
+            self._observation, 0, NUM_LOCAL, f"an observation of {{}} tokens is longer than the {NUM_LOCAL} local positions"
+        )
+
+    def check_context(self, context_length: int) -> None:
+        """Whether a timestep of these spaces can fit into the context.
+
+        Raises:
+            UserError: it cannot; names the part with the most tokens.
+        """
+        message = f"a timestep of {{}} tokens is longer than the context of {context_length}"
+        _check_fewest([*self._observation, *self._action], 1, context_length, message)
 
     @property
     def acts_in_text(self) -> bool:
@@ -137,14 +149,16 @@ class TimestepTokenizer:
         """Tokens of a whole episode.
 
         Raises:
-            UserError: a value that cannot be tokenised; names key and timestep.
+            UserError: a value that cannot be tokenised; names key and timestep. Or there are no timesteps.
         """
-        observed = _columns(self._observation, episode.observations)
-        return self._encode(observed, _columns(self._action, episode.actions), len(episode), episode.counted)
+        if not len(episode):
+            raise UserError("an episode without timesteps, expected at least one")
+        observed = _columns(self._observation, episode.observations, len(episode))
+        return self._encode(observed, _columns(self._action, episode.actions, len(episode)), len(episode), episode.counted)
 
     def encode_observations(self, observations: Any, count: int) -> TokenTimesteps:
         """Tokens of `count` stacked observations, each up to and with its separator, where an action is to follow."""
-        return self._encode(_columns(self._observation, observations), [], count)
+        return self._encode(_columns(self._observation, observations, count), [], count)
 
     def decode_actions(self, ids: np.ndarray) -> list[Any]:
         """Actions of N timesteps.
@@ -214,13 +228,35 @@ def _by_timestep(patches: Sequence[np.ndarray], counts: np.ndarray) -> np.ndarra
     return np.concatenate([np.empty((0, PATCH, PATCH, 3), np.uint8), *patches])[order]
 
 
-def _columns(parts: Sequence[Leaf], values: Any) -> list[tuple[Leaf, Any]]:
-    """Pairs every leaf with its column, found by the leaf's path."""
+def _check_fewest(parts: Sequence[Leaf], others: int, most: int, message: str) -> None:
+    """Whether the parts, with empty texts and without images of any size, have few enough tokens.
+
+    Raises:
+        UserError: they have not; names the part with the most of them.
+    """
+    total = sum(leaf.num_slots for leaf in parts) + others
+    if total > most:
+        largest = max(parts, key=lambda leaf: leaf.num_slots)
+        what = f"a {type(largest.space).__name__} of {largest.space.dtype} and shape {largest.shape}"
+        raise UserError(f"{message.format(total)}: {largest.name}, {what}, takes {largest.num_slots}; {largest.hint}")
+
+
+def _columns(parts: Sequence[Leaf], values: Any, count: int) -> list[tuple[Leaf, Any]]:
+    """Pairs every leaf with its column of so many timesteps, found by the leaf's path.
+
+    Raises:
+        UserError: there is none, or it is of another length.
+    """
     columns = []
     for leaf in parts:
         column = values
         for key in leaf.path:
-            column = column[key]
+            try:
+                column = column[key]
+            except (KeyError, IndexError, TypeError):
+                raise UserError(f"{leaf.name}: missing from the values") from None
+        if len(column) != count:
+            raise UserError(f"{leaf.name}: {len(column)} values, expected one for each of {count} timesteps")
         columns.append((leaf, column))
     return columns
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import sentencepiece
 
 from gato_lightning.errors import UserError
+from gato_lightning.outputs import check_file
 from gato_lightning.vocabulary import NUM_TEXT
 
 
@@ -19,10 +20,12 @@ def train_tokenizer(sources: Sequence[Path], output: Path, vocab_size: int = NUM
         vocab_size: pieces; the model has ids for 32000 and takes no other number.
 
     Raises:
-        UserError: another number of pieces, no such source, or too little text for so many pieces.
+        UserError: another number of pieces, no such source, too little text for so many pieces, or an output that cannot be
+            written.
     """
     if vocab_size != NUM_TEXT:
         raise UserError(f"vocab_size is {vocab_size}; the model has ids for {NUM_TEXT} pieces, expected that many")
+    check_file(output, f"--output {output}")
     files = [file for source in sources for file in _files(source)]
     output.parent.mkdir(parents=True, exist_ok=True)
     partial = output.with_name(f".{output.name}.partial")

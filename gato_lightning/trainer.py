@@ -5,35 +5,65 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
-from lightning.fabric.utilities.distributed import _InfiniteBarrier
-from lightning.pytorch import Trainer
+from lightning.fabric.plugins.precision.precision import _PRECISION_INPUT
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.accelerators import Accelerator
+from lightning.pytorch.callbacks import ProgressBar
+from lightning.pytorch.plugins.precision import Precision
+from lightning.pytorch.utilities import rank_zero_info
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from gato_lightning.checkpoint import GatoCheckpointIO, load_checkpoint
+from gato_lightning.checkpoint import GatoCheckpointIO
 from gato_lightning.environments import Environments
 from gato_lightning.episode_log import EpisodeLog
 from gato_lightning.errors import UserError, unknown
 from gato_lightning.figures import tasks_above_figure
 from gato_lightning.last_checkpoint import LastCheckpoint
+from gato_lightning.outputs import check_file, check_folder
 from gato_lightning.policy import ActingSettings
-from gato_lightning.report import control_report, score_table, summary_table, write_csv, write_json
+from gato_lightning.precision import PrecisionChoice, choose_precision
+from gato_lightning.progress_bar import StepProgressBar
+from gato_lightning.ranks import together
+from gato_lightning.report import control_report, score_tables, write_csv, write_json
 from gato_lightning.rollout import OnEpisode, evaluate_tasks, gather_scores
 from gato_lightning.scores import EpisodeResult, TaskScore
+from gato_lightning.settings import PositiveFloat, PositiveInt, Seed, check_settings
 from gato_lightning.tasks import FINAL_SEED, ControlTask
 
 
 class GatoTrainer(Trainer):
-    """Lightning's Trainer; it reads checkpoints weights-only, whichever method asks, leaves one of the last step, and can
-    `rollout`."""
+    """Lightning's Trainer; it reads checkpoints weights-only, whichever method asks, leaves one of the last step, counts
+    steps in its progress bar, and can `rollout`."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.strategy.checkpoint_io = GatoCheckpointIO()
-        self.callbacks.append(LastCheckpoint())  # type: ignore[attr-defined]
+    def __init__(
+        self,
+        *args: Any,
+        accelerator: str | Accelerator = "auto",
+        precision: Literal["auto"] | _PRECISION_INPUT = "auto",
+        **kwargs: Any,
+    ) -> None:
+        """`precision: auto` takes the faster one of `bf16-mixed` and `32-true` on the machine at hand."""
+        own = [plugin for plugin in _list(kwargs.get("plugins")) if isinstance(plugin, Precision)]
+        if own:
+            self.precision_choice = PrecisionChoice(own[0].precision, "a plugin's")
+            kwargs["precision"] = None
+        else:
+            self.precision_choice = choose_precision(str(precision), _device_kind(accelerator))
+            kwargs["precision"] = self.precision_choice.precision
+        named = list(_list(kwargs.get("callbacks")))  # Lightning adds its own to the list itself
+        super().__init__(*args, accelerator=accelerator, **kwargs)
+        rank_zero_info(f"precision: {self.precision_choice}")
+        self.strategy.checkpoint_io = GatoCheckpointIO(self.strategy.checkpoint_io)
+        self.callbacks = [LastCheckpoint(), *self._with_step_bar(named)]  # called in this order
+
+    def _with_step_bar(self, given: list[Any]) -> list[Callback]:
+        """The callbacks, with the bar that counts steps for Lightning's own; one that was `given` is kept."""
+        current: list[Callback] = self.callbacks
+        return [StepProgressBar() if isinstance(one, ProgressBar) and one not in given else one for one in current]
 
     def rollout(
         self,
@@ -42,12 +72,12 @@ class GatoTrainer(Trainer):
         ckpt_path: str | None = None,
         tasks: str | None = None,
         suite: str | None = None,
-        episodes: int = 20,
-        seed: int = FINAL_SEED,
+        episodes: PositiveInt = 20,
+        seed: Seed = FINAL_SEED,
         acting: ActingSettings = ActingSettings(),
-        lanes: int = 32,
-        workers: int | None = None,
-        time_limit: float = 60.0,
+        lanes: PositiveInt = 32,
+        workers: PositiveInt | None = None,
+        time_limit: PositiveFloat = 60.0,
         videos: str | None = None,
         output: str | None = None,
     ) -> list[TaskScore]:
@@ -61,47 +91,47 @@ class GatoTrainer(Trainer):
             ckpt_path: the checkpoint. Without `--config`, the config of the run that wrote it is used.
             tasks: names of control tasks, with commas between; all of them if left out.
             suite: domains whose tasks are played, with commas between, such as `babyai,metaworld`; all if left out.
-            episodes: episodes a task.
-            seed: of a task's first episode; by default one that neither demonstrations nor any choice have used.
+            episodes: episodes a task, 1 or more.
+            seed: of a task's first episode; by default one that neither demonstrations nor any choice have used; 0 or more.
             acting: how the agent acts.
-            lanes: environments at once, of whatever tasks.
-            workers: processes that the environments live in, for each device; one a core in all if left out.
-            time_limit: seconds that an environment may take for a reset or a step.
+            lanes: environments at once, of whatever tasks; 1 or more.
+            workers: processes that the environments live in, for each device; 1 or more; one a core in all if left out.
+            time_limit: seconds that an environment may take for a reset or a step, above 0.
             videos: names of the tasks whose first episode is recorded, with commas between, or `all`.
-            output: the JSON file to write; by default the checkpoint's name with `.rollout.json`. The episodes go into a CSV
+            output: the `.json` file to write; by default the checkpoint's name with `.rollout.json`. The episodes go into a CSV
                 file, the figure into a PNG file and the videos into a folder of that name. Until all is done, `.part` files
                 keep the episodes, and the same command goes on from them.
         """
+        check_settings(locals(), GatoTrainer.rollout)
         if ckpt_path is None:
             raise UserError("rollout needs --ckpt_path")
-        for name, value in {"episodes": episodes, "lanes": lanes, "workers": workers, "time_limit": time_limit}.items():
-            if value is not None and value <= 0:
-                raise UserError(f"--{name} {value}: expected a positive number")
-        checkpoint = load_checkpoint(ckpt_path)
         path = Path(output) if output else Path(ckpt_path).with_suffix(".rollout.json")
+        _check_outputs(path, bool(videos))
+        checkpoint = self.strategy.checkpoint_io.load_checkpoint(ckpt_path)
 
         def played() -> list[TaskScore]:
-            chosen = self._prepare(model, datamodule, checkpoint, _names(tasks), _names(suite))
-            record = list(chosen) if videos == "all" else _names(videos) or []
-            for name in record:
-                if name not in chosen:
-                    raise unknown("task in --videos", name, chosen)
-            mine = list(chosen.values())[self.global_rank :: self.world_size]
-            cores = (os.cpu_count() or 1) // self.num_devices
-            environments = Environments(mine, lanes, workers or max(1, cores), time_limit)
-            same = {"checkpoint": Path(ckpt_path).stat().st_mtime_ns, "acting": asdict(acting), "seed": seed}
-            episode_log = EpisodeLog(path.with_suffix(f".part{self.global_rank}"), same | {"ranks": self.world_size})
-            progress = _progress(len(mine) * episodes, episode_log, shown=self.is_global_zero)
-            arithmetic = self.precision_plugin.forward_context()
-            try:
-                # One rank may be done long before another, and wait longer than `gather_scores` would.
-                with _InfiniteBarrier(), progress as on_episode, torch.inference_mode(), arithmetic:
-                    scores = evaluate_tasks(
-                        model.model, mine, seed, episodes, environments, acting, record, on_episode, episode_log.done
-                    )
-            finally:
-                environments.close()
-                episode_log.close()
+            self._prepare(model, datamodule)
+            with together():
+                chosen = self._loaded(model, datamodule, checkpoint, _names(tasks), _names(suite))
+                record = list(chosen) if videos == "all" else _names(videos) or []
+                for name in record:
+                    if name not in chosen:
+                        raise unknown("task in --videos", name, chosen)
+                mine = list(chosen.values())[self.global_rank :: self.world_size]
+                cores = (os.cpu_count() or 1) // self.num_devices
+                environments = Environments(mine, lanes, workers or max(1, cores), time_limit)
+                same = {"checkpoint": Path(ckpt_path).stat().st_mtime_ns, "acting": asdict(acting), "seed": seed}
+                episode_log = EpisodeLog(path.with_suffix(f".part{self.global_rank}"), same | {"ranks": self.world_size})
+                progress = _progress(len(mine) * episodes, episode_log, shown=self.is_global_zero)
+                arithmetic = self.precision_plugin.forward_context()
+                try:
+                    with progress as on_episode, torch.inference_mode(), arithmetic:
+                        scores = evaluate_tasks(
+                            model.model, mine, seed, episodes, environments, acting, record, on_episode, episode_log.done
+                        )
+                finally:
+                    environments.close()
+                    episode_log.close()
             scores = gather_scores(scores)
             episode_log.remove()
             return scores
@@ -110,27 +140,45 @@ class GatoTrainer(Trainer):
         launcher = self.strategy.launcher
         scores: list[TaskScore] = launcher.launch(played, trainer=self) if launcher else played()
         if self.is_global_zero:
-            Console().print(score_table(scores), summary_table(scores))
+            Console().print(score_tables(scores))
             write_json(path, {"checkpoint": ckpt_path, "episodes": episodes, "first_seed": seed, **control_report(scores)})
             _write_beside(path, scores)
             print(f"scores written to {path}")
         return scores
 
-    def _prepare(
-        self, model: Any, datamodule: Any, checkpoint: dict[str, Any], names: list[str] | None, suites: list[str] | None
-    ) -> dict[str, ControlTask]:
-        """Loads the weights, makes and opens the stores; returns the chosen tasks."""
+    def _prepare(self, model: Any, datamodule: Any) -> None:
+        """Makes the ranks known to each other, and the stores."""
         self.strategy.setup_environment()
         # The hooks of model and data find each other through their trainer.
         self.datamodule, datamodule.trainer, model.trainer = datamodule, self, self
-        with _InfiniteBarrier():
+        with together():
             if self.local_rank == 0:
                 datamodule.prepare_data()
+
+    def _loaded(
+        self, model: Any, datamodule: Any, checkpoint: dict[str, Any], names: list[str] | None, suites: list[str] | None
+    ) -> dict[str, ControlTask]:
+        """Opens the stores and loads the weights; returns the chosen tasks."""
         datamodule.setup("rollout")
         model.on_load_checkpoint(checkpoint)
         model.load_state_dict(checkpoint["state_dict"])
         model.to(self.strategy.root_device).eval()
         return of_suites(datamodule.control_tasks(names), suites)
+
+
+def _list(given: Any) -> list[Any]:
+    """What the Trainer takes as one, several or none."""
+    return given if isinstance(given, list) else [] if given is None else [given]
+
+
+def _device_kind(accelerator: str | Accelerator) -> str:
+    """`cpu`, `cuda` or what else the Trainer will run on."""
+    if isinstance(accelerator, Accelerator):
+        return accelerator.name()
+    if accelerator in ("auto", "gpu"):
+        found = torch.accelerator.current_accelerator(check_available=True)
+        return found.type if found else "cpu"
+    return accelerator
 
 
 @contextmanager
@@ -165,6 +213,16 @@ def of_suites(tasks: Mapping[str, ControlTask], suites: Iterable[str] | None) ->
 def _names(joined: str | None) -> list[str] | None:
     """`a, b` as names."""
     return [name.strip() for name in joined.split(",")] if joined else None
+
+
+def _check_outputs(path: Path, videos: bool) -> None:
+    """Finds out before anything is played whether `_write_beside` can write."""
+    if path.suffix != ".json":
+        raise UserError(f"--output {path}: expected the name of a .json file")
+    for suffix in (".json", ".csv", ".png"):
+        check_file(path.with_suffix(suffix), f"--output {path}")
+    if videos:
+        check_folder(path.with_suffix(""), f"--output {path}")
 
 
 def _write_beside(path: Path, scores: list[TaskScore]) -> None:

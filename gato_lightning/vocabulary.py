@@ -13,6 +13,7 @@ from enum import IntEnum
 NUM_TEXT = 32000  # Gato, section 2.1: 32000 subwords
 NUM_BINS = 1024  # Gato, section 2.1: 1024 uniform bins
 NUM_DISCRETE = 1024  # Gato, section 2.1: integers in [0, 1024)
+NUM_LOCAL = 512  # observation tokens that a timestep can tell apart; Gato, appendix C.3
 
 
 class Kind(IntEnum):

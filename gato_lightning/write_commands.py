@@ -21,6 +21,7 @@ from jsonargparse import ArgumentParser, Namespace
 from gato_lightning.chat import Chat
 from gato_lightning.errors import UserError
 from gato_lightning.module import GatoModule
+from gato_lightning.precision import arithmetic
 from gato_lightning.sampling import DecodingSettings
 from gato_lightning.tokenizer_training import train_tokenizer
 from gato_lightning.writer import Picture
@@ -34,7 +35,9 @@ def caption(args: list[str]) -> None:
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="Image files.")
     given = _parse(parser, args)
     model, settings, generator = _load(given)
-    for image, text in zip(given.images, model.caption(given.images, settings, given.task, generator), strict=True):
+    with arithmetic(model.device.type):
+        texts = model.caption(given.images, settings, given.task, generator)
+    for image, text in zip(given.images, texts, strict=True):
         print(f"{image}: {text}" if len(given.images) > 1 else text)
 
 
@@ -45,7 +48,8 @@ def answer(args: list[str]) -> None:
     parser.add_argument("question", metavar="QUESTION", help="What to answer.")
     given = _parse(parser, args)
     model, settings, generator = _load(given)
-    print(model.answer([given.image], [given.question], settings, given.task, generator)[0])
+    with arithmetic(model.device.type):
+        print(model.answer([given.image], [given.question], settings, given.task, generator)[0])
 
 
 def chat(args: list[str]) -> None:
@@ -54,7 +58,7 @@ def chat(args: list[str]) -> None:
     model, settings, generator = _load(given)
     talk, images = Chat(model.writer, settings, generator), list[Picture]()
     prompt = "> " if sys.stdin.isatty() else ""
-    with contextlib.suppress(EOFError, KeyboardInterrupt):
+    with contextlib.suppress(EOFError, KeyboardInterrupt), arithmetic(model.device.type):
         while (line := input(prompt).strip()) != "/quit":
             if line.startswith("/image "):
                 images.append(line.removeprefix("/image ").strip())

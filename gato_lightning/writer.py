@@ -10,6 +10,7 @@ import torch
 from gymnasium import spaces
 from PIL import Image
 
+from gato_lightning.any_image import AnyImage
 from gato_lightning.errors import UserError, unknown
 from gato_lightning.generation import generate_text
 from gato_lightning.image_files import ImageSettings
@@ -49,7 +50,7 @@ class Writer:
             generator: of the randomness, on the CPU.
         """
         pictures = self.read(images, "captions", task)
-        return self._write([{"image": picture} for picture in pictures], {"image": _space(pictures)}, settings, generator)
+        return self._write([{"image": picture} for picture in pictures], {"image": AnyImage()}, settings, generator)
 
     def answer(
         self,
@@ -68,7 +69,7 @@ class Writer:
             raise UserError(f"{len(images)} images and {len(questions)} questions; expected one image a question")
         pictures = self.read(images, "vqa", task)
         asked = [{"image": one, "question": question} for one, question in zip(pictures, questions, strict=True)]
-        return self._write(asked, {"image": _space(pictures), "question": spaces.Text(10_000)}, settings, generator)
+        return self._write(asked, {"image": AnyImage(), "question": spaces.Text(10_000)}, settings, generator)
 
     def generate(
         self,
@@ -110,12 +111,6 @@ class Writer:
         if not observations:
             return []
         return generate_text(self.model, self.tokenizer(space), observations, settings, generator, openings)
-
-
-def _space(pictures: Sequence[np.ndarray]) -> spaces.Box:
-    """The space of images of one size."""
-    shape = pictures[0].shape if pictures else (16, 16, 3)
-    return spaces.Box(0, 255, shape, np.uint8)
 
 
 def _file(image: Picture, number: int) -> tuple[Path | bytes, str]:

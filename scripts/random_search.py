@@ -15,6 +15,7 @@ from rich.progress import Progress
 
 from datamodules.expert_features import FEATURES
 from datamodules.linear_policy import LinearPolicy
+from datamodules.trajectory import random_return
 from gato_lightning.tasks import REFERENCE_SEED
 from scripts.expert_recipes import Recipe, literature
 from scripts.search_state import Search
@@ -200,16 +201,8 @@ class Trainer:
         return total, seen
 
     def _random_returns(self) -> list[float]:
-        returns = []
-        for seed in range(REFERENCE_SEED, REFERENCE_SEED + SCORE_EPISODES):
-            self.env.reset(seed=seed)
-            self.space.seed(seed)
-            total, done = 0.0, False
-            while not done:
-                _, reward, terminated, truncated, _ = self.env.step(self.space.sample())
-                total, done = total + float(reward), terminated or truncated
-            returns.append(total)
-        return returns
+        seeds = range(REFERENCE_SEED, REFERENCE_SEED + SCORE_EPISODES)
+        return [random_return(self.env, self.space, seed) for seed in seeds]
 
 
 def make_env(name: str) -> gymnasium.Env:

@@ -19,13 +19,15 @@ from rich.table import Table
 
 from datamodules.linear_policy import EXPERTS, LinearPolicy
 from gato_lightning.errors import UserError, unknown
+from gato_lightning.tables import narrow_table
 from scripts.expert_recipes import RECIPES
 from scripts.random_search import Trainer
 
 
 def reached(names: list[str], folder: Path) -> Table:
     """What the experts in a folder reach, from their own metadata."""
-    table = Table("expert", "features", "timesteps of search", "return", "deviation", "random", "episodes", "others")
+    columns = ("expert", "features", "timesteps", "return", "deviation", "random", "episodes", "others")
+    table = narrow_table("experts", columns, {"expert", "features", "others"}, "timesteps: of the search")
     for name in names:
         if not (path := folder / f"{name}.safetensors").exists():
             table.add_row(name, "", "", "not trained")

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import shutil
 from types import SimpleNamespace
 
@@ -325,7 +326,7 @@ class TestRollout:
         assert [(task["task"], task["score"]) for task in written["control"]] == [("cartpole", 0.5), ("taxi", 0.5)]
         assert written["summary"]["classic-control"]["tasks_above_percent"] == {"25": 1, "50": 1, "75": 0, "100": 0}
         [rows] = (folder / "run" / "checkpoints").glob("*.rollout.csv")
-        assert rows.read_text().splitlines()[1] == f"cartpole,classic-control,{FINAL_SEED},5,1.0,0.5,,"
+        assert rows.read_text().splitlines()[1] == f"cartpole,classic-control,{FINAL_SEED},5,1.0,0.5,,,False"
         assert len(rows.read_text().splitlines()) == 7
         assert rows.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
 
@@ -348,12 +349,36 @@ class TestRollout:
         [
             ("--suite=toy-txt", "unknown suite 'toy-txt'; did you mean toy-text?"),
             ("--videos=cartpol", "unknown task in --videos 'cartpol'; did you mean cartpole?"),
-            ("--episodes=0", "--episodes 0: expected a positive number"),
-            ("--time_limit=-1", "--time_limit -1.0: expected a positive number"),
+            ("--episodes=0", "rollout.episodes: 0, expected a whole number, 1 or more"),
+            ("--time_limit=-1", "rollout.time_limit: -1.0, expected a number, above 0"),
         ],
     )
     def test_wrong_options_are_told_in_one_line(self, checkpoint, capsys, option, message):
         assert complaint(capsys, "rollout", "--ckpt_path", checkpoint, option) == message
+
+    @pytest.mark.parametrize(
+        ("output", "message"),
+        [
+            ("scores", "scores: expected the name of a .json file"),
+            ("folder.json", "folder.json: folder.json is a folder, expected the name of a file"),
+            ("table.json", "table.json: table.csv is a folder, expected the name of a file"),
+            ("base.json", "base.json: base is a file, expected a folder"),
+            ("base/scores.json", "base/scores.json: base is a file, expected a folder"),
+            ("locked/a/scores.json", "locked/a/scores.json: no permission to write into FOLDER/locked"),
+        ],
+    )
+    def test_what_cannot_be_written_is_told_before_anything_is_played(
+        self, checkpoint, evaluation, capsys, folder, monkeypatch, output, message
+    ):
+        for name in ("folder.json", "table.csv", "locked"):
+            (folder / name).mkdir()
+        (folder / "base").write_text("")
+        # Whoever runs the tests may be allowed everything.
+        access = os.access
+        monkeypatch.setattr(os, "access", lambda path, mode: "locked" not in str(path) and access(path, mode))
+        line = complaint(capsys, "rollout", "--ckpt_path", checkpoint, "--output", output, "--videos=all")
+        assert line.replace(str(folder.resolve()), "FOLDER") == f"--output {message}"
+        assert not hasattr(evaluation, "tasks")
 
     def test_an_unknown_task(self, checkpoint, capsys):
         line = complaint(capsys, "rollout", "--ckpt_path", checkpoint, "--tasks", "taxi,cartpol")

@@ -91,7 +91,7 @@ def test_ranks_share_the_examples_and_fail_together(tmp_path: Path, fails: bool)
     both = [answers.get(timeout=60) for _ in ranks]
     for process in ranks:
         process.join(timeout=60)
-    expected = "rank 1 fails" if fails else [f"rank {i % 2} saw {i}" for i in range(5)]
+    expected = "rank 1: RuntimeError: rank 1 fails" if fails else [f"rank {i % 2} saw {i}" for i in range(5)]
     assert both == [expected, expected]
 
 
@@ -101,7 +101,7 @@ def test_examples_are_taken_at_even_distances():
 
 
 def test_a_negative_cadence_is_refused():
-    with pytest.raises(UserError, match="every_n_steps is -1"):
+    with pytest.raises(UserError, match="every_n_steps: -1, expected"):
         CaptioningMetrics(every_n_steps=-1)
 
 

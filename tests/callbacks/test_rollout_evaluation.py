@@ -67,6 +67,11 @@ def test_scores_videos_and_the_report(tmp_path, cache):
     report = json.loads((Path(trainer.log_dir) / "report.json").read_text())
     assert report["control"][0]["returns"] == rollouts.scores[0].returns
     assert report["summary"]["all"]["episodes"] == 3
+    # Each second, by the clock and of CPU, belongs to one part.
+    assert list(report["seconds_by_part"]) == list(report["cpu_seconds_by_part"]) == ["collection", "training", "evaluation"]
+    assert sum(report["seconds_by_part"].values()) == pytest.approx(report["wall_seconds"], abs=0.3)
+    assert min(report["cpu_seconds_by_part"].values()) > 0.0
+    assert report["precision"].startswith(trainer.precision)
     # The run as a page: its command line, figure, table, curves and video, and nothing from elsewhere.
     output = tmp_path / "page.html"
     main(["report", trainer.log_dir, trainer.log_dir, "--output", str(output)])
@@ -88,3 +93,19 @@ def test_a_wrong_task_name_is_found_before_training(tmp_path, cache):
 def test_a_wrong_video_task_is_found_before_training(tmp_path, cache):
     with pytest.raises(UserError, match=r"video_tasks.*cartpool.*did you mean cartpole"):
         fit(tmp_path, cache, RolloutEvaluation(video_tasks=["cartpool"]))
+
+
+def test_of_many_tasks_some_are_played_at_even_distances(tmp_path):
+    def task(env_id):
+        return TaskSpec(ClassicControlDataModule(env_id, episodes=1, val_episodes=1, reference_episodes=1, min_score=None))
+
+    names = {"a": "CartPole-v1", "b": "Acrobot-v1", "c": "MountainCar-v0", "d": "CartPole-v1", "e": "CartPole-v1"}
+    tasks = {name: task(env_id) for name, env_id in names.items()}
+    data = MixtureDataModule(tasks, batch_size=2, context_length=64, cache_dir=str(tmp_path), val_sequences=2, workers=1)
+    rollouts = RolloutEvaluation(final_episodes=1, lanes=3, workers=1, max_tasks=3)
+    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "enable_checkpointing": False}
+    trainer = lightning.Trainer(accelerator="cpu", max_steps=1, callbacks=[rollouts], num_sanity_val_steps=0, **quiet)
+    trainer.fit(GatoModule(TINY, OptimizerConfig(learning_rate=1e-3, warmup_steps=1)), data)
+    assert [score.task for score in rollouts.scores] == ["a", "c", "e"]
+    with pytest.raises(UserError, match="max_tasks: 0, expected a whole number, 1 or more"):
+        RolloutEvaluation(max_tasks=0)

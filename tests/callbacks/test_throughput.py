@@ -139,5 +139,5 @@ def test_a_resumed_run_goes_on_counting(tmp_path: Path):
 
 
 def test_a_cadence_of_nothing_is_refused():
-    with pytest.raises(UserError, match="every_n_steps is 0"):
+    with pytest.raises(UserError, match="every_n_steps: 0, expected"):
         Throughput(every_n_steps=0)

@@ -58,7 +58,7 @@ def test_what_jumps_has_not_moved():
     ("settings", "message"),
     [
         ({"game": "Pongg"}, "'Pongg'; did you mean Pong"),
-        ({"game": "Pong", "max_episode_steps": 0}, "max_episode_steps: 0, expected at least 1"),
+        ({"game": "Pong", "max_episode_steps": 0}, "max_episode_steps: 0, expected a whole number, 1 or more"),
     ],
 )
 def test_mistakes_are_named(settings, message):

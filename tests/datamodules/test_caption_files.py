@@ -175,9 +175,9 @@ def test_a_file_that_cannot_be_read_ends_the_run(tmp_path: Path, content: bytes 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"held_out": 0.0}, "held_out is 0.0"),
-        ({"max_faults": 1.0}, "max_faults is 1.0"),
-        ({"pairs_per_episode": 0}, "pairs_per_episode is 0"),
+        ({"held_out": 0.0}, "held_out: 0.0"),
+        ({"max_faults": 1.0}, "max_faults: 1.0"),
+        ({"pairs_per_episode": 0}, "pairs_per_episode: 0"),
         ({"image_folder": "nowhere"}, "image folder nowhere: no such folder"),
     ],
 )

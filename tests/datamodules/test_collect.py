@@ -36,7 +36,7 @@ def walk(episodes=12, **settings):
     return PolicyDataModule(**names, episodes=episodes, val_episodes=2, reference_episodes=8, min_score=None, **settings)
 
 
-def own(env_class, expert=lambda observation, executed: 1):
+def own(env_class, expert=lambda observation, executed: 1, **settings):
     """A task of three demonstrations in a walk of one's own."""
 
     class OwnDataModule(ControlDataModule):
@@ -49,7 +49,7 @@ def own(env_class, expert=lambda observation, executed: 1):
         def make_expert(self, env):
             return expert
 
-    return OwnDataModule(episodes=3, val_episodes=1, reference_episodes=1, min_score=None)
+    return OwnDataModule(episodes=3, val_episodes=1, reference_episodes=1, min_score=None, **settings)
 
 
 @pytest.fixture
@@ -99,6 +99,30 @@ def test_an_expert_that_gives_up_is_counted(tmp_path, caplog):
     module = prepared(tmp_path, own(Seen, moody))
     assert EpisodeStore(module.folder("train")).num_episodes == 2
     assert "task walk: 1 of 3 train episodes are faulty and left out: seed 1: no way out;" in caplog.text
+
+
+def test_an_episode_that_never_ends_is_cut_and_told(tmp_path, caplog):
+    class Endless(Walk):
+        def step(self, action):
+            return self._observation(), 1.0, False, False, {}
+
+    module = prepared(tmp_path, own(Endless, max_episode_steps=17))
+    store = EpisodeStore(module.folder("train"))
+    assert store.num_timesteps == 17 * store.num_episodes
+    assert store.meta["references"] == {name: {"mean": 17.0, "episodes": 1} for name in ("expert", "random")}
+    module.setup("fit")
+    assert module.control().max_episode_steps == 17
+    with caplog.at_level("WARNING"):
+        assert (module.random_return(0), module.random_return(1)) == (17.0, 17.0)
+    assert caplog.text.count("task walk: episodes are cut after 17 steps (max_episode_steps)") == 1
+    with pytest.raises(UserError, match="max_episode_steps: 0, expected at least 1"):
+        own(Endless, max_episode_steps=0)
+
+
+def test_a_limit_of_a_task_of_gymnasium_takes_the_place_of_its_own():
+    for steps, expected in ((None, LENGTH), (4, 4)):
+        module = walk(episodes=1, max_episode_steps=steps)
+        assert len(module.play(0)) == expected
 
 
 def test_where_no_episode_is_left_one_line_says_so(tmp_path):
@@ -179,5 +203,5 @@ def test_how_long_an_episode_may_take_makes_no_other_store(tmp_path):
 
 
 def test_a_time_limit_is_positive():
-    with pytest.raises(UserError, match="time_limit: 0, expected a number of seconds above 0"):
+    with pytest.raises(UserError, match="time_limit: 0, expected a number, above 0"):
         walk(time_limit=0)

@@ -170,7 +170,7 @@ def test_a_task_of_which_nothing_is_left_is_told_and_the_others_are_collected(ro
         (["--suite", "metaword"], "unknown suite 'metaword'; did you mean metaworld?"),
         ([], "nothing to collect: expected --suite, --tasks, --all, or --env with --policy"),
         (["--env", "CartPole-v1"], "--env and --policy belong together"),
-        (["--tasks", "taxi", "--episodes", "0"], "episodes: 0, expected at least 1"),
+        (["--tasks", "taxi", "--episodes", "0"], "episodes: 0, expected a whole number, 1 or more"),
         (["--env", "CartPole-v1", "--policy", "math.cos"], "policy 'math.cos': expected package.module:name"),
         (["--env", "CartPole-v1", "--policy", "math:cosine"], "policy 'math:cosine': math has no function or class 'cosine'"),
         (["--env", "CartPole-v1", "--policy", "none.zip"], "policy none.zip: no model of Stable-Baselines3"),
@@ -190,6 +190,13 @@ def test_a_data_set_of_other_settings_is_not_touched(root, capsys):
     before = contents(root)
     assert "was collected with episodes_asked 3, not 4" in complaint(capsys, "--tasks", "taxi", "--episodes", "4")
     assert contents(root) == before
+
+
+def test_a_data_set_of_an_older_version_is_not_used(root, capsys):
+    main(["collect", "--tasks", "taxi", "--episodes", "3", "--workers", "1"])
+    path = root / "taxi" / "expert-v0" / "data" / "metadata.json"
+    path.write_text(json.dumps({key: value for key, value in metadata(root, "taxi").items() if key != "format"}))
+    assert "taxi/expert-v0 was collected with format None" in complaint(capsys, "--tasks", "taxi", "--episodes", "3")
 
 
 def test_the_list_names_every_task_with_what_was_collected(root, capsys):

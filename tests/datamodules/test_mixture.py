@@ -1,11 +1,13 @@
 """The mixture: demonstrations are collected once, batches are the same for any number of ranks, mistakes are named."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import gymnasium
 import numpy as np
 import pytest
 import torch
+from gymnasium import spaces
 from lightning.pytorch import Trainer
 
 from datamodules.classic_control import ClassicControlDataModule
@@ -14,6 +16,7 @@ from datamodules.mixture import MixtureDataModule, SequenceDataset, StepSampler,
 from datamodules.toy_text import ToyTextDataModule
 from gato_lightning.errors import UserError
 from gato_lightning.segments import PromptSettings
+from gato_lightning.timestep import TimestepTokenizer
 
 
 def cartpole(**settings) -> ClassicControlDataModule:
@@ -115,6 +118,12 @@ def test_loader_workers_change_nothing(data, workers):
     assert torch.equal(ids, expected)
 
 
+def test_predicted_shares_are_of_what_is_predicted(data):
+    shares = data.predicted_shares(50)
+    assert sum(shares.values()) == pytest.approx(1.0)
+    assert set(shares) == {"action_discrete"}  # numbers are observed
+
+
 def test_mixture_table_says_what_the_run_sees(data):
     """Epochs times tokens are the slots of the run that are filled; counted here, task by task."""
     data.trainer = Trainer(max_steps=25, accumulate_grad_batches=2, logger=False, accelerator="cpu", enable_checkpointing=False)
@@ -142,7 +151,7 @@ def test_a_domain_has_the_weight_that_is_given(tmp_path):
     ("domain_weights", "message"),
     [
         ({"clasic-control": 1.0}, "unknown domain in data.domain_weights 'clasic-control'; did you mean classic-control"),
-        ({"classic-control": -1.0}, "data.domain_weights.classic-control: -1.0"),
+        ({"classic-control": -1.0}, "domain_weights.classic-control: -1.0"),
         ({"classic-control": 0.0}, "all weights are 0"),
     ],
 )
@@ -155,8 +164,8 @@ def test_domain_weights_are_checked(tmp_path, domain_weights, message):
     ("tasks", "message"),
     [
         ({}, "data.tasks: empty"),
-        ({"a": -1.0}, "data.tasks.a.weight: -1.0"),
-        ({"a": float("nan")}, "data.tasks.a.weight: nan"),
+        ({"a": -1.0}, "TaskSpec.weight: -1.0"),
+        ({"a": float("nan")}, "TaskSpec.weight: nan"),
         ({"a": 0.0}, "all weights are 0"),
     ],
 )
@@ -170,11 +179,20 @@ def test_a_control_task_that_is_none_is_named_with_near_matches(data):
         data.control_tasks(["cartpol"])
 
 
+def test_a_control_task_that_acts_in_text_is_refused_before_it_is_played(data, monkeypatch):
+    spoken, [name, other] = spaces.Dict(say=spaces.Text(9)), data.tasks
+    task = data.tasks[name].datamodule.control()
+    tokenizer = TimestepTokenizer(task.tokenizer.observation_space, spoken, data.vocabulary, data.text_tokenizer)
+    monkeypatch.setattr(data.tasks[name].datamodule, "control", lambda: replace(task, tokenizer=tokenizer))
+    with pytest.raises(UserError, match=f"task {name}: action: cannot act in .*: a text has no fixed number of tokens"):
+        data.control_tasks()
+    assert list(data.control_tasks([other])) == [other]
+
+
 def test_a_timestep_longer_than_the_context_is_named(data):
     folder = data.tasks["cartpole"].datamodule.folder("train").parent
-    short = mixture(folder, {"cartpole": TaskSpec(cartpole())}, context_length=4)
-    with pytest.raises(UserError, match="task cartpole: a timestep of 6 tokens is longer than the context of 4"):
-        short.setup("fit")
+    with pytest.raises(UserError, match="task cartpole: a timestep of 6 tokens is longer than the context of 4: observation"):
+        mixture(folder, {"cartpole": TaskSpec(cartpole())}, context_length=4)
 
 
 class Faulty(ControlDataModule):

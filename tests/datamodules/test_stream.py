@@ -126,5 +126,5 @@ def test_faults_in_a_part_end_the_run_when_they_are_too_many(tmp_path: Path, sha
 
 
 def test_wrong_settings_are_named():
-    with pytest.raises(UserError, match="sequences_per_part is 0; expected 1 or more"):
+    with pytest.raises(UserError, match="sequences_per_part: 0, expected a whole number, 1 or more"):
         CaptionFilesDataModule("s.tar", sequences_per_part=0)

@@ -1,3 +1,4 @@
+import ast
 import gzip
 import io
 import json
@@ -16,7 +17,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from datamodules.documents import DOCSTRINGS, TOPICS, read
+from datamodules.documents import DOCSTRINGS, TOPICS, _docstrings, read
 from datamodules.splits import is_held_out
 from datamodules.text import TextDataModule, cut
 from gato_lightning.errors import UserError
@@ -86,6 +87,46 @@ def test_what_python_ships_is_read_without_copies(tmp_path: Path, monkeypatch: p
     assert "python:docstrings/copy_of_json/decoder.py" in named
     assert not any(name.startswith(("python:docstrings/json", "python:docstrings/test")) for name in named)
     assert "Simple JSON <https://json.org> decoder" in named["python:docstrings/copy_of_json/decoder.py"].text
+
+
+EVERYWHERE = """'module'
+if x:
+    def f(): 'if'
+elif y:
+    async def f(): 'elif'
+else:
+    class C:
+        'else'
+        def f(): 'method'
+for _ in x:
+    def f(): 'for'
+else:
+    def f(): 'for else'
+while x:
+    def f(): 'while'
+with x:
+    def f(): 'with'
+try:
+    def f(): 'try'
+except A:
+    def f(): 'except'
+else:
+    def f(): 'try else'
+finally:
+    def f(): 'finally'
+match x:
+    case 1:
+        def f(): 'case'
+"""
+
+
+def test_docstrings_are_found_wherever_a_definition_may_stand(tmp_path: Path):
+    path = tmp_path / "everywhere.py"
+    path.write_text(EVERYWHERE)
+    kinds = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    expected = [ast.get_docstring(node) for node in ast.walk(ast.parse(EVERYWHERE)) if isinstance(node, kinds)]
+    assert list(_docstrings(path)) == expected
+    assert len(expected) == 14
 
 
 def test_an_installed_package_is_read_without_importing_it():
@@ -235,7 +276,7 @@ def test_wrong_settings_and_files_are_named(tmp_path: Path, folder: Path):
             [module.jobs(split) for split in ("train", "val")]
     for settings, message in (
         ({"sources": []}, "sources is empty"),
-        ({"piece_tokens": 4}, "piece_tokens is 4; expected 8 or more"),
+        ({"piece_tokens": 4}, "piece_tokens: 4, expected a whole number, 8 or more"),
         ({"piece_tokens": 63, "sources": [str(folder)]}, "a context of 64 holds 62 at most"),
     ):
         with pytest.raises(UserError, match=message):

@@ -151,9 +151,9 @@ def test_the_question_stands_before_the_picture_and_the_answer_last(tmp_path: Pa
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"grid": 1}, "grid is 1; expected 2 or more"),
-        ({"objects": 5}, "objects is 5; expected 2 to 4"),
-        ({"questions": 0}, "questions is 0"),
+        ({"grid": 1}, "grid: 1, expected a whole number, 2 or more"),
+        ({"objects": 5}, "objects: 5, expected a whole number, 2 or more and at most 4"),
+        ({"questions": 0}, "questions: 0"),
         ({"held_out_concepts": ["red bal"]}, "unknown held-out concept 'red bal'; did you mean red ball"),
         ({"held_out_concepts": CONCEPTS}, "held_out_concepts names every object"),
     ],

@@ -17,6 +17,7 @@ from datamodules.mujoco import MujocoDataModule
 from datamodules.toy_text import ToyTextDataModule
 from gato_lightning.environments import Environments
 from gato_lightning.episode import Episode, stack
+from gato_lightning.randomness import Purpose, seed_for
 from gato_lightning.rollout import play
 from gato_lightning.tasks import ControlTask, Reference
 from gato_lightning.text import TextTokenizer
@@ -68,7 +69,7 @@ class Random:
         self.space = module.action_space
 
     def reset(self, lane, task, seed):
-        self.space.seed(seed)
+        self.space.seed(seed_for(Purpose.RANDOM_PLAY, seed))
 
     def act(self, observations):
         return {lane: self.space.sample() for lane in observations}

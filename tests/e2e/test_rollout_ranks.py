@@ -1,5 +1,6 @@
 """`run.py rollout` on two devices: two real processes share the tasks out, and one of them prints and writes, once."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -27,25 +28,42 @@ TASKS = {
 }
 
 
-@pytest.fixture
-def checkpoint(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    tasks = "".join(f"    {name}: {{datamodule: {{class_path: {stanza}}}}}\n" for name, stanza in TASKS.items())
-    Path("tiny.yaml").write_text(CONFIG + tasks)
-    main(["fit", "--config", "tiny.yaml", "--trainer.accelerator", "cpu", "--trainer.max_steps", "1"])
-    [found] = tmp_path.rglob("*.ckpt")
-    return str(found)
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ranks")
+    with contextlib.chdir(folder):
+        tasks = "".join(f"    {name}: {{datamodule: {{class_path: {stanza}}}}}\n" for name, stanza in TASKS.items())
+        Path("tiny.yaml").write_text(CONFIG + tasks)
+        main(["fit", "--config", "tiny.yaml", "--trainer.accelerator", "cpu", "--trainer.max_steps", "1"])
+        [found] = folder.rglob("*.ckpt")
+        yield str(found)
+
+
+def arguments(checkpoint: str) -> list[str]:
+    return ["rollout", "--ckpt_path", checkpoint, "--episodes", "2", "--workers", "1", "--trainer.accelerator", "cpu"]
+
+
+def on_two_devices(*args: str) -> subprocess.CompletedProcess:
+    devices = ["--trainer.devices", "2", "--trainer.strategy", "ddp"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, str(ROOT / "run.py"), *args, *devices]
+    return subprocess.run(command, env=environment, timeout=240, capture_output=True, text=True)
 
 
 def test_two_devices_share_the_tasks_out_and_report_what_one_does(checkpoint):
-    arguments = ["rollout", "--ckpt_path", checkpoint, "--episodes", "2", "--workers", "1", "--trainer.accelerator", "cpu"]
-    main([*arguments, "--output", "one.json"])
-    two = [sys.executable, str(ROOT / "run.py"), *arguments, "--output", "two.json"]
-    devices = ["--trainer.devices", "2", "--trainer.strategy", "ddp"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([*two, *devices], check=True, env=environment, timeout=240, capture_output=True, text=True)
+    main([*arguments(checkpoint), "--output", "one.json"])
+    done = on_two_devices(*arguments(checkpoint), "--output", "two.json")
+    assert done.returncode == 0, done.stderr
     one, two = (json.loads(Path(name).read_text())["control"] for name in ("one.json", "two.json"))
     assert [score["task"] for score in two] == list(TASKS)
     assert two == one
     assert done.stdout.count("scores written to two.json") == done.stdout.count("classic-control mean") == 1
     assert not list(Path().glob("two.part*")), "nothing is left to go on from"
+
+
+def test_what_fails_on_one_device_ends_both(checkpoint):
+    Path("three.part1").mkdir()  # where the second device would keep its episodes
+    done = on_two_devices(*arguments(checkpoint), "--output", "three.json")
+    assert done.returncode != 0
+    assert (done.stdout + done.stderr).count("RankFailure: rank 1: IsADirectoryError") >= 2
+    assert "scores written" not in done.stdout

@@ -1,8 +1,10 @@
 """An environment that raises, hangs, dies or lies fails its episode alone, with task and seed named."""
 
+import csv
 import os
 import signal
 import time
+from dataclasses import replace
 
 import gymnasium
 import numpy as np
@@ -11,7 +13,10 @@ from gymnasium import spaces
 
 from gato_lightning.environments import Environments
 from gato_lightning.episode_log import EpisodeLog
+from gato_lightning.errors import UserError
+from gato_lightning.report import score_records, scores_of_records, write_csv
 from gato_lightning.rollout import play
+from gato_lightning.scores import summary
 from gato_lightning.tasks import ControlTask, Reference
 from gato_lightning.timestep import TimestepTokenizer
 from gato_lightning.vocabulary import Vocabulary
@@ -129,6 +134,53 @@ def test_an_agent_that_raises_fails_the_episodes_at_play_and_no_others(text):
     assert len(score.failures) == 4
     assert "the agent failed: ValueError: no such token" in score.failures[0]
     assert score.returns == [float(STEPS)] * 2
+
+
+def test_an_episode_that_the_agent_cannot_act_in_fails_alone(text, caplog):
+    class Picky(Ones):
+        def reset(self, lane, task, seed):
+            if seed == 11:
+                raise LookupError("no demonstration")
+            super().reset(lane, task, seed)
+
+        def act(self, observations):
+            actions = super().act(observations)
+            return {lane: UserError("too long") if observations[lane].tolist() == [2, 13] else 1 for lane in actions}
+
+    [score] = played([task(text)], actor=Picky())
+    assert score.failures == [
+        "seed 11: the agent failed: LookupError: no demonstration",
+        "seed 13: the agent failed: too long",
+    ]
+    assert score.returns == [float(STEPS)] * 4
+    assert "task counting, seed 13 failed after 2 steps: the agent failed: too long" in caplog.text
+
+
+def test_an_episode_that_never_ends_is_cut_counted_and_told(text, caplog, tmp_path):
+    class Endless(Counting):
+        def step(self, action):
+            observation, reward, *_ = super().step(action)
+            return observation, reward, False, False, {}
+
+    class Late(Counting):
+        def step(self, action):
+            observation, reward, terminated, _, info = super().step(action)
+            return observation, reward, False, terminated, info
+
+    endless, own_limit, whole = (
+        replace(task(text, make=make, name=make.__name__), max_episode_steps=steps)
+        for make, steps in ((Endless, 9), (Late, STEPS), (Counting, STEPS))
+    )
+    cut, late, ended = scores = played([endless, own_limit, whole], record=["Endless"])
+    assert [(one.length, one.total, one.truncated) for one in cut.episodes] == [(9, 9.0, True)] * 6
+    assert cut.video is not None
+    assert [[one.truncated for one in score.episodes] for score in (late, ended)] == [[True] * 6, [False] * 6]
+    assert caplog.text.count("cut after") == 6, "not those at a limit of their own"
+    assert "task Endless, seed 13: cut after 9 steps (max_episode_steps)" in caplog.text
+    assert summary(scores)["all"]["truncated_episodes"] == 12
+    assert [score.episodes for score in scores_of_records(score_records(scores))] == [score.episodes for score in scores]
+    write_csv(tmp_path / "episodes.csv", [cut])
+    assert [row["truncated"] for row in csv.DictReader((tmp_path / "episodes.csv").open())] == ["True"] * 6
 
 
 def test_every_lane_sees_its_own_episode_from_the_start(text):

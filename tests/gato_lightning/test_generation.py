@@ -130,3 +130,10 @@ def test_openings_are_continued(tiny_model, text):
 def test_a_prompt_that_fills_the_context_is_refused(tiny_model, asking):
     with pytest.raises(UserError, match=r"a prompt of \d+ tokens leaves no room for a text in a context of 128"):
         generate_text(tiny_model, asking, [{"q": "word " * 200}])
+
+
+def test_an_observation_of_more_than_the_local_positions_is_refused(tiny_config, text):
+    model = Gato(dataclasses.replace(tiny_config, context_length=1024)).eval()
+    long = TimestepTokenizer(spaces.Text(2000), spaces.Text(50), Vocabulary(), text)
+    with pytest.raises(UserError, match="an observation of 600 tokens is longer than the 512 local positions"):
+        generate_text(model, long, [" a" * 599], DecodingSettings(2))

@@ -153,7 +153,7 @@ def test_files_that_are_missing_or_of_no_known_range_are_named(tmp_path: Path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"height": 15}, "images.height is 15; expected 16 or more"),
+        ({"height": 15}, "height: 15, expected a whole number, 16 or more"),
         ({"background": "nocolour"}, "images.background is 'nocolour'"),
     ],
 )

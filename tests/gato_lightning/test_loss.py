@@ -3,10 +3,11 @@
 import dataclasses
 
 import numpy as np
+import pytest
 import torch
 import torch.nn.functional as F
 
-from gato_lightning.loss import LinearCrossEntropy, sums_by, token_losses
+from gato_lightning.loss import LinearCrossEntropy, token_losses
 from gato_lightning.segments import PromptSettings, SegmentSampler
 from gato_lightning.sequence import SequencePacker, collate
 from gato_lightning.vocabulary import Kind, Vocabulary
@@ -39,6 +40,21 @@ def test_equal_to_the_two_separate_operations():
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_likely_and_unlikely_targets_keep_their_loss_and_gradient(dtype):
+    # Logits (x, 0, 0, 0), all exact in any dtype: p = 1 / (1 + 3 exp(-x)) of id 0.
+    logits = torch.tensor([7.59375, 3.0, 0.0, -3.0, -14.75])
+    states, weight = logits[:, None].requires_grad_(), torch.tensor([[1.0], [0.0], [0.0], [0.0]])
+    with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
+        losses = LinearCrossEntropy.apply(states, weight, torch.zeros(5, dtype=torch.int64))
+    miss = 3.0 / (logits.exp() + 3.0)
+    assert 0.9984 < 1.0 - miss[0] < 0.9986
+    torch.testing.assert_close(losses, torch.log1p(3.0 * (-logits).exp()), rtol=0.01, atol=0.0)
+    losses.sum().backward()
+    # d loss / d x = p - 1
+    torch.testing.assert_close(states.grad[:, 0], -miss, rtol=0.02, atol=0.0)
+
+
 def batch_of(store, count=4):
     packer = SequencePacker([SegmentSampler(store, 128, PromptSettings(length=20), 2)], np.ones(1), 128, 0)
     return collate([packer(i) for i in range(count)], 128, Vocabulary())
@@ -62,11 +78,6 @@ def test_observations_do_not_count(store, tiny_model):
         if Kind.ACTION_TEXT <= batch.kinds[b, slot] <= Kind.ACTION_CONTINUOUS
     )
     torch.testing.assert_close(token_losses(tiny_model, batch).sum(), total, rtol=1e-4, atol=1e-3)
-
-
-def test_sums_by():
-    sums = sums_by(torch.tensor([0, 2, 0]), torch.tensor([1.0, 5.0, 2.0]), 3)
-    assert sums.tolist() == [[3.0, 0.0, 5.0], [2.0, 0.0, 1.0]]
 
 
 def test_packed_loss_equals_the_loss_of_each_segment_alone(store, tiny_model):

@@ -10,6 +10,8 @@ from gymnasium import spaces
 
 from gato_lightning.decoding import choose
 from gato_lightning.episode import stack
+from gato_lightning.errors import UserError
+from gato_lightning.model import Gato
 from gato_lightning.policy import ActingSettings, Policy
 from gato_lightning.sequence import collate, slots_of
 from gato_lightning.tasks import ControlTask, Reference
@@ -95,6 +97,57 @@ def test_lanes_of_different_tasks_share_a_cache(tiny_model, task, text, temperat
         now = {lane: one.tokenizer.observation_space.sample() for lane, one in enumerate(tasks) if (lane + step) % 3}
         for lane, action in together.act(now).items():
             np.testing.assert_array_equal(action, alone[lane].act({0: now[lane]})[0])
+
+
+def test_a_lane_that_cannot_act_leaves_the_others_alone(tiny_model, task, text):
+    note = TimestepTokenizer(spaces.Text(2000), spaces.Discrete(3), Vocabulary(), text)
+    talk = TimestepTokenizer(spaces.Discrete(2), spaces.Dict(say=spaces.Text(9), turn=spaces.Discrete(2)), Vocabulary(), text)
+    tasks = [dataclasses.replace(task, name=name, tokenizer=one) for name, one in (("note", note), ("talk", talk))]
+    policy, alone = (Policy(tiny_model, lanes, dataclasses.replace(GREEDY, prompt="none"), 0) for lanes in (4, 1))
+    for lane, one in enumerate((tasks[0], tasks[0], tasks[1], task)):
+        policy.reset(lane, one, seed=lane)
+    alone.reset(0, tasks[0], seed=0)
+    picture = observations(task, 1, 1)[0][0]
+    for step in range(3):
+        acted = policy.act({0: f"step {step}", 1: "far too long " * 90, 2: 1, 3: picture | {"x": np.full(3, np.nan)}})
+        assert acted[0] == alone.act({0: f"step {step}"})[0]
+        assert "tokens is longer than the context of 128" in str(acted[1])
+        assert "a text has no fixed number of tokens" in str(acted[2])
+        assert "observation.x, timestep 0" in str(acted[3])
+    assert all(isinstance(error, UserError) for lane, error in acted.items() if lane)
+    assert isinstance(policy.act({1: "far too long " * 90})[1], UserError), "also when none can act"
+    with pytest.raises(UserError, match=r"task talk: action: cannot act in .*; leave it out of the `tasks`"):
+        tasks[1].check()
+
+
+def test_an_observation_of_more_than_the_local_positions_is_refused_with_both_lengths(tiny_config, text):
+    model = Gato(dataclasses.replace(tiny_config, context_length=1024)).eval()
+    wide = TimestepTokenizer(spaces.Text(2000), spaces.Discrete(3), Vocabulary(), text)
+    just = TimestepTokenizer(spaces.Box(-1, 1, (512,)), spaces.Discrete(3), Vocabulary(), text)
+    reference = Reference(1.0, 2)
+    policy = Policy(model, 2, dataclasses.replace(GREEDY, prompt="none"), 0)
+    for lane, one in enumerate((wide, just)):
+        policy.reset(lane, ControlTask(str(lane), "d", None, one, None, None, reference, reference), seed=0)
+    words = " a" * 512  # and one for the space before them
+    assert len(text.encode(words)) == 513
+    acted = policy.act({0: words, 1: np.zeros(512, np.float32)})
+    assert str(acted[0]) == "an observation of 513 tokens is longer than the 512 local positions"
+    assert acted[1] in range(3)
+
+
+def test_a_prompt_goes_where_an_observation_needs_its_room(tiny_model, task, text):
+    """As in training; the action is that of an episode without a prompt, and no position is taken twice."""
+    note = TimestepTokenizer(spaces.Text(2000), spaces.Discrete(3), Vocabulary(), text)
+    noted = dataclasses.replace(task, tokenizer=note)
+    prompted, bare = (
+        Policy(tiny_model, 1, dataclasses.replace(GREEDY, prompt=prompt, prompt_length=30), 0) for prompt in ("start", "none")
+    )
+    for policy in (prompted, bare):
+        policy.reset(0, noted, seed=2)
+    assert prompted._prompt_length[0] >= 10
+    for words in (110, 5, 5):
+        observation = "a " * words
+        assert prompted.act({0: observation}) == bare.act({0: observation})
 
 
 def test_a_reset_lane_forgets(tiny_model, task):

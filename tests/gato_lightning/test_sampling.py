@@ -59,11 +59,11 @@ def test_nothing_is_drawn_that_is_outside_top_k_and_top_p(values, top_k, top_p):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"temperature": -1.0}, "temperature is -1.0"),
-        ({"top_p": 0.0}, "top_p is 0.0"),
-        ({"top_k": 0}, "top_k is 0"),
-        ({"beams": 0}, "beams is 0"),
-        ({"max_new_tokens": 0}, "max_new_tokens is 0"),
+        ({"temperature": -1.0}, "temperature: -1.0, expected"),
+        ({"top_p": 0.0}, "top_p: 0.0, expected"),
+        ({"top_k": 0}, "top_k: 0, expected"),
+        ({"beams": 0}, "beams: 0, expected"),
+        ({"max_new_tokens": 0}, "max_new_tokens: 0, expected"),
         ({"beams": 2, "temperature": 0.9}, "beam search draws nothing"),
     ],
 )

@@ -28,6 +28,21 @@ def test_means_clip_at_one_and_count_failed_tasks_as_zero():
     assert mean_score([undefined]) is None
 
 
+def test_a_task_whose_episodes_all_failed_counts_zero_everywhere():
+    good, failed = played("a", [1.0] * 4), played("b", [], failures=4)
+    assert mean_score([good, failed]) == interquartile_mean([good, failed]).value == 0.5
+    assert interquartile_mean([good, failed]).low == interquartile_mean([good, failed]).high == 0.5
+    assert tasks_above([good, failed], [0, 50]).tolist() == [2, 1]
+    assert interquartile_mean([failed]).value == mean_score([failed]) == 0.0
+    assert (failed.score, task_interval(failed)) == (None, None), "and has no score of its own"
+
+
+def test_episodes_that_failed_in_part_leave_the_score_to_the_others():
+    part, half = played("a", [1.0, 1.0], failures=2), played("b", [0.5, 0.5])
+    assert mean_score([part, half]) == 0.75
+    assert interquartile_mean([part, half]).value == pytest.approx(0.75)
+
+
 def test_failed_episodes_are_counted_and_have_no_return():
     score = played("a", [1.0, 0.0], failures=1)
     assert score.mean_return == 0.5

@@ -2,9 +2,13 @@
 
 import numpy as np
 import pytest
+from gymnasium import spaces
 
+from gato_lightning.episode import Episode
 from gato_lightning.segments import PromptSettings, SegmentSampler
 from gato_lightning.sequence import SequencePacker, collate, ranges
+from gato_lightning.store import EpisodeStore, TokenEpisode, write_store
+from gato_lightning.timestep import TimestepTokenizer
 from gato_lightning.vocabulary import Kind, Vocabulary
 
 WIDTH = 10  # slots of a timestep of the test store
@@ -39,6 +43,18 @@ def test_contexts_are_filled_with_whole_timesteps(packer):
 def test_weights_are_shares_of_sequences(packer):
     opened = np.array([packer(index)[0].task[0] for index in range(2000)])
     assert (opened == 0).mean() == pytest.approx(0.75, abs=0.03)
+
+
+@pytest.mark.parametrize("observed_text_loss", [True, False])
+def test_observed_text_is_predicted_if_asked_for(tmp_path, text, observed_text_loss):
+    tokenizer = TimestepTokenizer(spaces.Text(100), spaces.Text(100), Vocabulary(), text)
+    steps = tokenizer.encode_episode(Episode(["what is it?"] * 3, ["a cat"] * 3, np.zeros(3), "expert"))
+    write_store(tmp_path / "asked", [TokenEpisode(steps, 0.0, "expert")], {})
+    sampler = SegmentSampler(EpisodeStore(tmp_path / "asked"), CONTEXT, PromptSettings(probability=0.0))
+    packed = SequencePacker([sampler], np.ones(1), CONTEXT, 0, observed_text_loss)
+    batch = collate([packed(0)], CONTEXT, Vocabulary())
+    kinds = set(batch.kinds.flatten()[batch.targets].tolist())
+    assert kinds == ({Kind.TEXT, Kind.ACTION_TEXT} if observed_text_loss else {Kind.ACTION_TEXT})
 
 
 def test_batch(packer, store):

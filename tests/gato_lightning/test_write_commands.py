@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from gato_lightning.errors import UserError
+from gato_lightning.image_files import ImageSettings
 from gato_lightning.module import GatoModule
 from gato_lightning.sampling import DecodingSettings
 from run import main
@@ -46,6 +47,25 @@ def test_a_trained_model_writes_the_same_about_a_file_its_bytes_and_its_pixels(c
     ]
 
 
+@pytest.mark.parametrize("resize", ["fit", "keep"])
+def test_images_of_different_sizes_are_written_about_side_by_side(checkpoint: Path, resize):
+    model = GatoModule.from_checkpoint(checkpoint)
+    model.writer.images = {"photos": ("captions", ImageSettings(resize, 48, 48))}
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for size in ((32, 48), (48, 20), (32, 48))]
+    assert model.caption(pictures, SHORT) == [model.caption([one], SHORT)[0] for one in pictures]
+    asked = ["what is it?", "and this one over there?", "it?"]
+    alone = [model.answer([one], [question], SHORT)[0] for one, question in zip(pictures, asked, strict=True)]
+    assert model.answer(pictures, asked, SHORT) == alone
+
+
+def test_an_image_of_more_patches_than_the_context_is_refused(checkpoint: Path):
+    model = GatoModule.from_checkpoint(checkpoint)
+    model.writer.images = {"photos": ("captions", ImageSettings("keep"))}
+    with pytest.raises(UserError, match="a prompt of 514 tokens leaves no room for a text in a context of 64"):
+        model.caption([np.zeros((16, 16 * 513, 3), np.uint8)], SHORT)
+
+
 def test_commands_print_what_the_model_writes(checkpoint: Path, photo: Path, capsys, monkeypatch):
     model = GatoModule.from_checkpoint(checkpoint)
     monkeypatch.chdir(checkpoint.parent.parent)
@@ -73,7 +93,7 @@ def test_chat_reads_lines_shows_pictures_and_survives_a_wrong_name(checkpoint: P
     [
         (["caption"], "images"),
         (["caption", "nowhere.png", "--ckpt_path", "CHECKPOINT"], "image nowhere.png: no such file"),
-        (["caption", "a.png", "--temperature=-1", "--ckpt_path", "CHECKPOINT"], "temperature is -1"),
+        (["caption", "a.png", "--temperature=-1", "--ckpt_path", "CHECKPOINT"], "temperature: -1.0, expected"),
         (["caption", "a.png"], "no checkpoint below logs"),
         (["chat", "--ckpt_path", "nowhere.ckpt"], "nowhere.ckpt does not exist"),
         (["tokenizer", "learn"], "expected 'tokenizer train'"),

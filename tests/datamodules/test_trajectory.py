@@ -1,0 +1,58 @@
+"""Random play knows nothing of what its environment draws by the same seed; nor does the noise of demonstrations."""
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium import spaces
+
+from datamodules.control import ControlDataModule
+from datamodules.trajectory import random_return
+from gato_lightning.tasks import REFERENCE_SEED
+
+CHOICES = 10
+NUMBERS = spaces.Discrete(CHOICES)
+
+
+class GuessTheNumber(gymnasium.Env):
+    """One guess at a number that the reset draws: the random policy is right once in ten times."""
+
+    observation_space = spaces.Discrete(2)
+
+    def __init__(self, action_space=NUMBERS, draw=lambda rng: rng.integers(CHOICES)):
+        self.action_space, self.draw = action_space, draw
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.number = self.draw(self.np_random)
+        return 0, {}
+
+    def step(self, action):
+        guess = next(iter(action.values())) if isinstance(action, dict) else action
+        return 1, float(guess == self.number), True, False, {}
+
+
+class GuessDataModule(ControlDataModule):
+    domain = "guess"
+    observation_space, action_space = spaces.Discrete(2), NUMBERS
+
+    def make_env(self, render_mode=None):
+        return GuessTheNumber(draw=lambda rng: int(CHOICES * rng.random()))
+
+    def make_expert(self, env):
+        return lambda observation, executed: env.number
+
+
+@pytest.mark.parametrize("space", [NUMBERS, spaces.Dict(guess=NUMBERS)], ids=str)
+def test_random_play_does_not_know_the_number(space):
+    env, episodes = GuessTheNumber(space), 2000
+    returns = [random_return(env, space, REFERENCE_SEED + i) for i in range(episodes)]
+    assert abs(np.mean(returns) - 1 / CHOICES) < 4 * np.sqrt(0.09 / episodes)
+
+
+def test_noise_does_not_know_the_number():
+    """It strikes every second time, whatever the number; where it strikes, one action in ten is right."""
+    module = GuessDataModule(episodes=1000, noise=0.5)
+    played = [(int(episode.actions[0]), float(episode.rewards[0])) for job in module.jobs("train") for episode in job()]
+    for numbers in (range(5), range(5, CHOICES)):
+        right = [reward for number, reward in played if number in numbers]
+        assert abs(np.mean(right) - 0.55) < 4 * np.sqrt(0.55 * 0.45 / len(right))

@@ -1,0 +1,22 @@
+"""Means by group: of what came since the last reset, and none of what did not come."""
+
+import pytest
+import torch
+
+from gato_lightning.group_means import GroupMeans
+
+
+def test_means_by_group():
+    means = GroupMeans(["a", "b", "c"])
+    means.update(torch.tensor([0, 2, 0]), torch.tensor([1.0, 5.0, 2.0]))
+    means.update(torch.tensor([2]), torch.tensor([1.0]))
+    assert means.compute() == {"a": 1.5, "c": 3.0}
+
+
+def test_a_group_that_is_absent_since_the_reset_has_no_mean():
+    means = GroupMeans(["a", "b"])
+    means.update(torch.tensor([0, 1]), torch.tensor([1.0, 2.0]))
+    assert means.compute() == pytest.approx({"a": 1.0, "b": 2.0})
+    means.reset()
+    means.update(torch.tensor([1]), torch.tensor([4.0]))
+    assert means.compute() == {"b": 4.0}
