@@ -14,10 +14,11 @@ from datamodules.base import Job, Measurement, Split, TaskDataModule
 from datamodules.crew import Crew
 from datamodules.environment_task import EpisodeJob
 from datamodules.faults import Fault, check_faults
+from datamodules.store_locks import locked
 from gato_lightning.episode import Episode
 from gato_lightning.errors import UserError
 from gato_lightning.outputs import check_folder
-from gato_lightning.store import TokenEpisode
+from gato_lightning.store import TokenEpisode, is_store
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ class Work:
 
 
 def prepare(tasks: Sequence[TaskDataModule], workers: int) -> None:
-    """Makes every missing store; one that is there is used as it is.
+    """Makes every missing store; one that is there is used as it is, one that another process is making is waited for.
 
     Args:
         tasks: connected tasks.
@@ -71,13 +72,23 @@ def prepare(tasks: Sequence[TaskDataModule], workers: int) -> None:
         UserError: a value that cannot be tokenised, or a task without good episodes, names the task; a cache folder that
             cannot be written.
     """
-    missing = [task for task in tasks if not all((task.folder(split) / "meta.json").exists() for split in task.stored_splits)]
-    waiting = {task: _work(task) for task in missing}
+    while missing := _missing(tasks):
+        cache = missing[0].folder("val").parent
+        check_folder(cache, f"data.cache_dir {cache}")
+        with locked(missing) as ours:
+            _make(_missing(ours), workers)
+
+
+def _missing(tasks: Sequence[TaskDataModule]) -> list[TaskDataModule]:
+    """The tasks that lack a store."""
+    return [task for task in tasks if not all(is_store(task.folder(split)) for split in task.stored_splits)]
+
+
+def _make(tasks: Sequence[TaskDataModule], workers: int) -> None:
+    waiting = {task: _work(task) for task in tasks}
     work = [one for every in waiting.values() for one in every]
     if not work:
         return
-    cache = missing[0].folder("val").parent
-    check_folder(cache, f"data.cache_dir {cache}")
     results: dict[Work, list[Any]] = {}
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Crew(workers, work) as crew, Progress(*columns) as progress:
@@ -102,7 +113,7 @@ def _finish(task: TaskDataModule, done: list[tuple[Work, list[Any]]]) -> None:
         (returns[work.reference] if work.split is None else episodes[work.split]).extend(result)
     references = {name: _reference(task, name, *_parted(results)) for name, results in returns.items()}
     for split in task.stored_splits:
-        if task.folder(split).exists():
+        if is_store(task.folder(split)):
             continue
         made, faults = _parted(episodes[split])
         dropped = task.write(split, made, references, faults)

@@ -35,6 +35,7 @@ _ARRAYS = (
     "returns",
     "source",
 )
+_META = "meta.json"
 _EXAMPLES = "examples.json"
 
 
@@ -88,7 +89,7 @@ class EpisodeStore:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         try:
-            self.meta: dict[str, Any] = json.loads((self.folder / "meta.json").read_text())
+            self.meta: dict[str, Any] = json.loads((self.folder / _META).read_text())
             for name in _ARRAYS:
                 setattr(self, name, _mapped(self.folder / f"{name}.npy"))
         except (OSError, ValueError, KeyError) as error:
@@ -153,6 +154,11 @@ class EpisodeStore:
         return min(len(layout.kinds) for layout in self.layouts)
 
 
+def is_store(folder: Path) -> bool:
+    """Whether a store lies in the folder."""
+    return (folder / _META).exists()
+
+
 def _mapped(path: Path) -> np.ndarray:
     """A .npy file as a read-only array.
 
@@ -185,12 +191,15 @@ def write_store(folder: Path, episodes: Sequence[TokenEpisode], meta: dict[str, 
                 os.fsync(file.fileno())
         if examples := _examples(episodes):
             (partial / _EXAMPLES).write_text(json.dumps(examples))
-        (partial / "meta.json").write_text(
+        (partial / _META).write_text(
             json.dumps({**meta, "layouts": [asdict(layout) for layout in layouts], "sources": sources})
         )
-        if not folder.exists():
-            partial.chmod(0o755)  # made for its owner alone
+        partial.chmod(0o755)  # made for its owner alone
+        try:
             partial.rename(folder)
+        except OSError:
+            if not is_store(folder):
+                raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
