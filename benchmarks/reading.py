@@ -114,7 +114,7 @@ def decoded(file: Path | bytes) -> Tensor:
 def our_ids(tokenizer: TextTokenizer, texts: Iterable[str]) -> list[list[int]]:
     """The ids of every text."""
     ids = [tokenizer.encode(text) for text in texts]
-    tokenizer._encode.cache_clear()
+    tokenizer._recurring.cache_clear()
     return ids
 
 
@@ -134,7 +134,7 @@ def our_episodes(task: TaskDataModule) -> list[TokenEpisode]:
     """The training part of a task, read and made tokens as a stream's parts are."""
     found = [one for job in task.jobs("train") for one in job()]
     episodes = [task.tokenise(one) for one in found if not isinstance(one, Fault)]
-    task.text_tokenizer._encode.cache_clear()
+    task.text_tokenizer._recurring.cache_clear()
     return episodes
 
 
