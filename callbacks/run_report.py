@@ -25,8 +25,8 @@ class RunReport(Callback):
     """Gathers what the other callbacks found; stands last among them.
 
     The mixture is printed when the run starts and logged to TensorBoard. The report says what time each part took: collection,
-    with the start of the program; training, with what is evaluated on the way; evaluation at the end. CPU seconds are those
-    of all processes that have ended by then.
+    from when the callbacks are made, so that imports are in none; training, with what is evaluated on the way; evaluation at
+    the end. CPU seconds are those of all processes that have ended by then.
     """
 
     def __init__(self) -> None:

@@ -205,10 +205,7 @@ class MixtureDataModule(LightningDataModule):
             epochs: how often the run will see each token on average, prompts included. A last row `(padding)` has its share of
             the slots as weight.
         """
-        # What is streamed is not read for a table: its held-out part stands for it.
-        tasks = [spec.datamodule for spec in self.tasks.values()]
-        samplers = [task.sampler("train" if "train" in task.stores else "val", self.prompts) for task in tasks]
-        packer = SequencePacker(samplers, self.shares, self.context_length, self.seed)
+        packer = self._stored_packer()
         filled = sum(len(part.ids) for index in range(sequences) for part in packer(index))
         filled_share = filled / (sequences * self.context_length)
         seen = self._sequences_of_the_run() * self.context_length * filled_share

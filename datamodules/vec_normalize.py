@@ -13,6 +13,7 @@ from gato_lightning.errors import UserError
 
 # What a pickled array consists of. All else becomes a `_Record`, which does nothing: reading runs no code.
 _ARRAYS = {("numpy", "ndarray"), ("numpy", "dtype")} | {("numpy._core.multiarray", name) for name in ("_reconstruct", "scalar")}
+_ARRAYS |= {("numpy._core.numeric", "_frombuffer")}  # in pickles of protocol 5
 
 
 class VecNormalize:

@@ -26,8 +26,10 @@ class GroupMeans(Metric):
 
     def update(self, group: Tensor, values: Tensor) -> None:
         """Adds (N,) values, each to the group of its number, (N,) int64."""
-        self.total.index_add_(0, group, values.float())
-        self.count.index_add_(0, group, torch.ones_like(values, dtype=torch.float32))
+        # Summed apart first: a long sum in fp32 would swallow single values.
+        zeros = torch.zeros_like(self.total)
+        self.total += zeros.index_add(0, group, values.float())
+        self.count += zeros.index_add(0, group, torch.ones_like(values, dtype=torch.float32))
 
     def compute(self) -> dict[str, float]:
         """By name, the mean of each group that has values, over all ranks, which all call it."""

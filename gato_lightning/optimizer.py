@@ -53,8 +53,8 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, ob
 class WarmupCosine(LRScheduler):
     """Linear warm-up, then a cosine down to a share of the peak, where it stays.
 
-    Behind the warm-up the rate never rises: a run that is resumed with more steps than before keeps its rate until the longer
-    cosine has come down to it. torch's own schedules take the old number of steps from the checkpoint, and climb behind it.
+    Behind the warm-up the rate never rises, whatever rate a resumed run asks for: one that is resumed with more steps than before
+    keeps its rate until the longer cosine has come down to it. torch's own schedules take the old number of steps from the checkpoint, and climb behind it.
 
     Args:
         optimizer: whose groups have the peak as their rate.
@@ -87,7 +87,12 @@ class WarmupCosine(LRScheduler):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Takes up a schedule; of one of torch's, how far it had come."""
-        super().load_state_dict({name: state_dict[name] for name in ("last_epoch", "_last_lr", "warmup") if name in state_dict})
+        kept: dict[str, Any] = {name: state_dict[name] for name in ("last_epoch", "_last_lr", "warmup") if name in state_dict}
+        if kept["last_epoch"] < kept.get("warmup", 0):
+            del kept["warmup"]  # not past yet: that of this run holds
+        super().load_state_dict(kept)
+        for group, rate in zip(self.optimizer.param_groups, self.get_lr(), strict=True):
+            group["lr"] = rate
 
 
 def make_optimizer(model: nn.Module, config: OptimizerConfig, total_steps: int) -> tuple[AdamW, LRScheduler]:

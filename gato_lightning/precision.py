@@ -79,7 +79,7 @@ def choose_precision(asked: str, device: str) -> PrecisionChoice:
     """
     if asked == "auto":
         return suitable_precision(device)
-    # Lightning takes bf16 where fp16 is asked for on a CPU.
+    # Lightning takes bf16-mixed where 16-mixed is asked for on a CPU.
     if device == "cpu" and asked.startswith(("bf16", "16")) and bf16_factor() > 1.0:
         slow = suitable_precision(device).why
         rank_zero_warn(f"trainer.precision {asked}: {slow}; `auto` takes 32-true here", stacklevel=2)

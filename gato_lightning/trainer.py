@@ -43,7 +43,7 @@ class GatoTrainer(Trainer):
         self,
         *args: Any,
         accelerator: str | Accelerator = "auto",
-        precision: Literal["auto"] | _PRECISION_INPUT = "auto",
+        precision: Literal["auto"] | _PRECISION_INPUT | None = "auto",
         **kwargs: Any,
     ) -> None:
         """`precision: auto` takes the faster one of `bf16-mixed` and `32-true` on the machine at hand."""
@@ -52,7 +52,7 @@ class GatoTrainer(Trainer):
             self.precision_choice = PrecisionChoice(own[0].precision, "a plugin's")
             kwargs["precision"] = None
         else:
-            self.precision_choice = choose_precision(str(precision), _device_kind(accelerator))
+            self.precision_choice = choose_precision(str(precision or "auto"), _device_kind(accelerator))
             kwargs["precision"] = self.precision_choice.precision
         named = list(_list(kwargs.get("callbacks")))  # Lightning adds its own to the list itself
         super().__init__(*args, accelerator=accelerator, **kwargs)

@@ -76,7 +76,7 @@ def test_a_task_from_an_environment_is_collected_trained_and_rolled_out(clone):
     report = json.loads((logs / "report.json").read_text())
     assert report["steps"] == 4
     (played,) = report["control"]
-    assert (played["task"], played["domain"], played["episodes"]) == ("balance", "balance", 2)
+    assert (played["task"], played["domain"], played["episodes"]) == ("balance", "balance", 1)
     assert played["expert_return"] == 12.0 > played["random_return"]
     tags = scalars(logs).Tags()["scalars"]
     assert {"train/loss/balance", "val/loss/balance", "final/score/balance"} <= set(tags)

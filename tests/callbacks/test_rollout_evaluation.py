@@ -104,7 +104,8 @@ def test_of_many_tasks_some_are_played_at_even_distances(tmp_path):
     data = MixtureDataModule(tasks, batch_size=2, context_length=64, cache_dir=str(tmp_path), val_sequences=2, workers=1)
     rollouts = RolloutEvaluation(final_episodes=1, lanes=3, workers=1, max_tasks=3)
     quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "enable_checkpointing": False}
-    trainer = lightning.Trainer(accelerator="cpu", max_steps=1, callbacks=[rollouts], num_sanity_val_steps=0, **quiet)
+    quiet |= {"num_sanity_val_steps": 0, "default_root_dir": tmp_path}
+    trainer = lightning.Trainer(accelerator="cpu", max_steps=1, callbacks=[rollouts], **quiet)
     trainer.fit(GatoModule(TINY, OptimizerConfig(learning_rate=1e-3, warmup_steps=1)), data)
     assert [score.task for score in rollouts.scores] == ["a", "c", "e"]
     with pytest.raises(UserError, match="max_tasks: 0, expected a whole number, 1 or more"):

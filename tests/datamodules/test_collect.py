@@ -115,7 +115,7 @@ def test_an_episode_that_never_ends_is_cut_and_told(tmp_path, caplog):
     with caplog.at_level("WARNING"):
         assert (module.random_return(0), module.random_return(1)) == (17.0, 17.0)
     assert caplog.text.count("task walk: episodes are cut after 17 steps (max_episode_steps)") == 1
-    with pytest.raises(UserError, match="max_episode_steps: 0, expected at least 1"):
+    with pytest.raises(UserError, match="max_episode_steps: 0, expected a whole number, 1 or more"):
         own(Endless, max_episode_steps=0)
 
 

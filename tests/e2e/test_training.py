@@ -171,7 +171,7 @@ def test_a_run_that_fails_in_its_final_evaluation_loses_no_step(tmp_path, cache,
     trainer(tmp_path, whole).fit(module(), data(cache))
     settings = {"accelerator": "cpu", "logger": False, "enable_progress_bar": False, "default_root_dir": tmp_path}
     saving = lightning.pytorch.callbacks.ModelCheckpoint(tmp_path, every_n_train_steps=4, save_last=save_last)
-    settings |= {"max_steps": STEPS, "gradient_clip_val": 1.0, "num_sanity_val_steps": 0}
+    settings |= {"max_steps": STEPS, "gradient_clip_val": 1.0, "num_sanity_val_steps": 0, "precision": "32-true"}
     run = GatoTrainer(callbacks=[before, Fails(hook, stop_at=7), saving], **settings)
     with pytest.raises(RuntimeError, match="the final evaluation fails"):
         run.fit(module(), data(cache))
@@ -254,7 +254,9 @@ def test_task_losses_are_the_means_since_the_last_time_at_the_step_of_the_loss(t
     assert list(fifth) == [4, 9, STEPS - 1]
     # A batch of one sequence: what a task has no token in, has no loss.
     name = "train/loss/cartpole"
-    assert 0 < sum(name in row for row in each.values()) < STEPS or accumulate > 1
+    assert any(name in row for row in each.values())
+    if accumulate == 1:
+        assert not all(name in row for row in each.values())
     assert all("train/loss" in row for row in each.values())
     for last, row in fifth.items():
         since = [each[step][name] for step in range(last // 5 * 5, last + 1) if name in each[step]]

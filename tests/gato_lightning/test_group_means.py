@@ -20,3 +20,10 @@ def test_a_group_that_is_absent_since_the_reset_has_no_mean():
     means.reset()
     means.update(torch.tensor([1]), torch.tensor([4.0]))
     assert means.compute() == {"b": 4.0}
+
+
+def test_long_sums_stay_exact():
+    means, group = GroupMeans(["a"]), torch.zeros(20_000, dtype=torch.int64)
+    for _ in range(100):
+        means.update(group, torch.full((20_000,), 0.1))
+    assert means.compute()["a"] == pytest.approx(0.1, rel=1e-3)
