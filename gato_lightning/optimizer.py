@@ -53,8 +53,9 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, ob
 class WarmupCosine(LRScheduler):
     """Linear warm-up, then a cosine down to a share of the peak, where it stays.
 
-    Behind the warm-up the rate never rises, whatever rate a resumed run asks for: one that is resumed with more steps than before
-    keeps its rate until the longer cosine has come down to it. torch's own schedules take the old number of steps from the checkpoint, and climb behind it.
+    Behind the warm-up the rate never rises, whatever rate a resumed run asks for: one that is resumed with more steps than
+    before keeps its rate until the longer cosine has come down to it. torch's own schedules take the old number of steps from
+    the checkpoint, and climb behind it.
 
     Args:
         optimizer: whose groups have the peak as their rate.
