@@ -80,7 +80,14 @@ def prepare(tasks: Sequence[TaskDataModule], workers: int) -> None:
 
 
 def _missing(tasks: Sequence[TaskDataModule]) -> list[TaskDataModule]:
-    """The tasks that lack a store."""
+    """The tasks that lack a store.
+
+    Raises:
+        UserError: where one should be lies something else.
+    """
+    for folder in (task.folder(split) for task in tasks for split in task.stored_splits):
+        if folder.exists() and not is_store(folder):
+            raise UserError(f"{folder}: no whole episode store, its meta.json is missing; remove the folder")
     return [task for task in tasks if not all(is_store(task.folder(split)) for split in task.stored_splits)]
 
 

@@ -8,11 +8,13 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 from gymnasium import spaces
 
 from datamodules.base import Job, Split, TaskDataModule
 from datamodules.collect import prepare
 from gato_lightning.episode import Episode
+from gato_lightning.errors import UserError
 from gato_lightning.store import is_store
 from gato_lightning.text import TextTokenizer
 from gato_lightning.vocabulary import Vocabulary
@@ -118,3 +120,11 @@ def test_a_folder_that_is_no_store_is_not_taken_for_one(tmp_path):
     task.folder("val").mkdir(parents=True)
     prepare([task], 1)
     assert is_store(task.folder("val"))
+
+
+def test_a_folder_that_is_no_store_is_told_before_the_work(tmp_path):
+    task = Slow(tmp_path / "cache", 0.0)
+    task.folder("train").mkdir(parents=True)
+    with pytest.raises(UserError, match=r"slow-train-.*its meta.json is missing"):
+        prepare([task], 1)
+    assert collected(tmp_path / "cache") == []
