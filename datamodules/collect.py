@@ -86,7 +86,7 @@ def _missing(tasks: Sequence[TaskDataModule]) -> list[TaskDataModule]:
         UserError: where one should be lies something else.
     """
     for folder in (task.folder(split) for task in tasks for split in task.stored_splits):
-        if folder.exists() and not is_store(folder):
+        if folder.exists() and any(folder.iterdir()) and not is_store(folder):
             raise UserError(f"{folder}: no whole episode store, its meta.json is missing; remove the folder")
     return [task for task in tasks if not all(is_store(task.folder(split)) for split in task.stored_splits)]
 

@@ -115,16 +115,17 @@ def test_other_tasks_are_not_waited_for(tmp_path):
     assert all(is_store(mine.folder(split)) for split in mine.stored_splits)
 
 
-def test_a_folder_that_is_no_store_is_not_taken_for_one(tmp_path):
+def test_an_empty_folder_is_not_taken_for_a_store(tmp_path):
     task = Slow(tmp_path / "cache", 0.0)
     task.folder("val").mkdir(parents=True)
     prepare([task], 1)
     assert is_store(task.folder("val"))
 
 
-def test_a_folder_that_is_no_store_is_told_before_the_work(tmp_path):
+def test_half_a_store_is_told_before_the_work(tmp_path):
     task = Slow(tmp_path / "cache", 0.0)
     task.folder("train").mkdir(parents=True)
+    (task.folder("train") / "ids.npy").touch()
     with pytest.raises(UserError, match=r"slow-train-.*its meta.json is missing"):
         prepare([task], 1)
     assert collected(tmp_path / "cache") == []
