@@ -19,7 +19,7 @@ from datamodules.stream import Lanes, PartStream
 from gato_lightning.episode import Episode
 from gato_lightning.errors import UserError
 from gato_lightning.image_files import ImageSettings
-from gato_lightning.lengths import TOO_LONG, check_length
+from gato_lightning.lengths import TIMESTEP_TOO_LONG, check_length
 from gato_lightning.segments import PromptSettings, SegmentSampler
 from gato_lightning.settings import PositiveInt, Seed, check_settings
 from gato_lightning.store import EpisodeStore, TokenEpisode, write_store
@@ -144,20 +144,8 @@ class TaskDataModule(LightningDataModule):
         """
         timesteps = self.tokenizer.encode_episode(episode)
         observed = max(layout.kinds.index(Kind.SEPARATOR) for layout in timesteps.layouts)
-        self.check_length(observed, int(timesteps.num_slots.max(initial=0)))
+        check_length(observed, int(timesteps.num_slots.max(initial=0)), self.context_length)
         return TokenEpisode(timesteps, float(episode.rewards.sum()), episode.source, episode.examples)
-
-    def check_length(self, observed: int, slots: int) -> None:
-        """Whether a timestep fits into the model.
-
-        Args:
-            observed: its tokens before the separator.
-            slots: all of its tokens.
-
-        Raises:
-            UserError: it does not.
-        """
-        check_length(observed, slots, self.context_length)
 
     def write(
         self,
@@ -195,7 +183,7 @@ class TaskDataModule(LightningDataModule):
         widest = max(store.widest for store in self.stores.values())
         if widest > self.context_length:
             # Stores do not depend on the context; they may have been made for a longer one.
-            raise UserError(f"task {self.name}: {TOO_LONG.format(widest, self.context_length)}")
+            raise UserError(f"task {self.name}: {TIMESTEP_TOO_LONG.format(widest, self.context_length)}")
 
     @property
     def stored_splits(self) -> tuple[Split, ...]:

@@ -15,6 +15,7 @@ from datamodules.files import find, fingerprint, json_lines, text_field
 from datamodules.splits import is_held_out
 from gato_lightning.episode import Episode
 from gato_lightning.errors import UserError
+from gato_lightning.lengths import check_length
 from gato_lightning.settings import PositiveInt, Seed, ShareBelowOne, ShareBetween
 from gato_lightning.store import TokenEpisode
 
@@ -97,7 +98,7 @@ class DialogueDataModule(TaskDataModule):
                 roles.append(text_field(turn, "role"))
                 texts.append(text_field(turn, "content").strip())
                 observed = len(self.text_tokenizer.encode(roles[-1]))
-                self.check_length(observed, observed + len(self.text_tokenizer.encode(texts[-1])) + 2)
+                check_length(observed, observed + len(self.text_tokenizer.encode(texts[-1])) + 2, self.context_length)
             except UserError as error:
                 raise UserError(f"messages[{number}]: {error}") from error
         counted = np.array([role in self.loss_roles for role in roles])

@@ -17,6 +17,7 @@ from datamodules.splits import is_held_out
 from gato_lightning.episode import Episode, stack
 from gato_lightning.errors import UserError
 from gato_lightning.image_files import ImageSettings
+from gato_lightning.lengths import check_length
 from gato_lightning.patches import num_patches
 from gato_lightning.settings import PositiveInt, Seed, ShareBelowOne, ShareBetween
 
@@ -125,4 +126,4 @@ class ImagePairsDataModule(TaskDataModule):
 
     def _check_length(self, image: np.ndarray, pair: Pair) -> None:
         observed = num_patches(image) + len(self.text_tokenizer.encode(pair.question))
-        self.check_length(observed, observed + len(self.text_tokenizer.encode(pair.text)) + 2)
+        check_length(observed, observed + len(self.text_tokenizer.encode(pair.text)) + 2, self.context_length)

@@ -20,6 +20,7 @@ from gato_lightning.any_image import AnyImage
 from gato_lightning.episode import Episode
 from gato_lightning.errors import UserError
 from gato_lightning.image_files import ImageSettings
+from gato_lightning.lengths import check_length
 from gato_lightning.patches import num_patches
 from gato_lightning.settings import PositiveInt, Seed, ShareBelowOne, ShareBetween
 from gato_lightning.store import TokenEpisode
@@ -111,7 +112,7 @@ class InterleavedDataModule(TaskDataModule):
         for name, text in _by_image(parts):
             image = self.images.read(inside(folder, name), name) if name else _NO_IMAGE
             observed = num_patches(image)
-            self.check_length(observed, observed + _RESERVED + _LEAST)
+            check_length(observed, observed + _RESERVED + _LEAST, self.context_length)
             pieces = list(cut(text, self.text_tokenizer, self.context_length - observed - _RESERVED)) or [""]
             images += [image, *[_NO_IMAGE] * (len(pieces) - 1)]
             texts += pieces

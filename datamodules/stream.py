@@ -17,10 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from datamodules.faults import Fault, check_faults
 from gato_lightning.errors import UserError
+from gato_lightning.randomness import Purpose, generator
 from gato_lightning.segments import PromptSettings, SegmentSampler
 from gato_lightning.store import EpisodeStore, write_store
 
@@ -83,7 +82,7 @@ class PartStream:
     def part(self, position: int) -> int:
         """Which part stands at this position of the stream: each once in every pass, in an order that the seed decides."""
         turn, place = divmod(position, len(self._jobs))
-        return int(np.random.default_rng((self._task.seed, turn)).permutation(len(self._jobs))[place])
+        return int(generator(Purpose.PARTS, self._task.seed, turn).permutation(len(self._jobs))[place])
 
     def _read(self, position: int) -> SegmentSampler:
         """Tokenises a part into a store of its own.

@@ -3,7 +3,8 @@
 from gato_lightning.errors import UserError
 from gato_lightning.vocabulary import NUM_LOCAL
 
-TOO_LONG = "a timestep of {} tokens is longer than the context of {}"
+OBSERVATION_TOO_LONG = "an observation of {} tokens is longer than the {} local positions"
+TIMESTEP_TOO_LONG = "a timestep of {} tokens is longer than the context of {}"
 
 
 def check_length(observed: int, slots: int, context_length: int) -> None:
@@ -18,6 +19,6 @@ def check_length(observed: int, slots: int, context_length: int) -> None:
         UserError: it does not; with both lengths.
     """
     if observed > NUM_LOCAL:
-        raise UserError(f"an observation of {observed} tokens is longer than the {NUM_LOCAL} local positions")
+        raise UserError(OBSERVATION_TOO_LONG.format(observed, NUM_LOCAL))
     if slots > context_length:
-        raise UserError(TOO_LONG.format(slots, context_length))
+        raise UserError(TIMESTEP_TOO_LONG.format(slots, context_length))

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gato_lightning.batch import TokenBatch
 from gato_lightning.model import Gato
+from gato_lightning.padding import pad_rows
 from gato_lightning.precision import compute_dtype
 
 
@@ -64,6 +65,8 @@ def token_losses(model: Gato, batch: TokenBatch) -> Tensor:
         (N,) float32, in the order of `batch.targets`.
     """
     states = model(batch).flatten(0, 1)  # (B * L, D)
+    slots = pad_rows(batch.targets)
     # The state before a slot predicts it; targets are never the first slot of a segment.
-    before = states.index_select(0, batch.targets - 1)  # (N, D)
-    return LinearCrossEntropy.apply(before, model.embedding.table.weight, batch.ids.flatten()[batch.targets])
+    before = states.index_select(0, (slots - 1).clamp(min=0))
+    losses = LinearCrossEntropy.apply(before, model.embedding.table.weight, batch.ids.flatten()[slots])
+    return losses[: len(batch.targets)]

@@ -10,6 +10,7 @@ from timm.layers import GroupNormAct, create_conv2d
 from timm.models.resnetv2 import PreActBasic
 from torch import Tensor, nn
 
+from gato_lightning.padding import pad_rows
 from gato_lightning.patches import PATCH
 
 GROUPS = 32  # Gato, appendix C.2: GroupNorm with 32 groups
@@ -47,10 +48,10 @@ class PatchEncoder(nn.Module):
         Returns:
             (P, D) in the projection's dtype.
         """
-        pixels = patches.permute(0, 3, 1, 2).to(self.project.weight.dtype)  # (P, 3, 16, 16)
+        pixels = pad_rows(patches).permute(0, 3, 1, 2).to(self.project.weight.dtype)  # (P, 3, 16, 16)
         pixels = (pixels / 127.5 - 1.0) / PATCH**0.5  # [-1, 1], then divided by 4; Gato, section 2.1
         # On a CPU, small convolutions and group norms take longer in bf16 than in fp32, the backward pass above all.
         device = pixels.device.type
         with torch.autocast(device, enabled=device != "cpu" and torch.is_autocast_enabled(device)):
             features = self.norm(self.block(self.stem(pixels)))  # (P, C, 16/stride, 16/stride)
-        return self.project(features.flatten(1))
+        return self.project(features.flatten(1))[: len(patches)]

@@ -12,7 +12,7 @@ class StepProgressBar(RichProgressBar):
     """Counts optimiser steps, those before a restart among them; Lightning's counts batches of an epoch."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # without the settings of Lightning's bar, which the command line would offer
 
     @property
     def total_train_batches(self) -> int | float:

@@ -1,4 +1,4 @@
-"""Random numbers of an episode that are independent of each other and of its environment, though all come of one seed.
+"""Random numbers that are independent of each other and of the environment, though all come of one seed.
 
 `env.reset(seed=s)`, `space.seed(s)` and `np.random.default_rng(s)` all make the same stream of numbers: whoever draws actions
 from one of them draws what the environment draws. So everything but the environment names its purpose too.
@@ -15,6 +15,8 @@ class Purpose(IntEnum):
     RANDOM_PLAY = 0
     NOISE = 1  # of demonstrations
     ACTING = 2  # prompts and sampled actions
+    SEQUENCES = 3  # what stands in a training sequence
+    PARTS = 4  # the order of a stream's parts
 
 
 def generator(purpose: Purpose, *seeds: int) -> np.random.Generator:

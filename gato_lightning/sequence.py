@@ -17,6 +17,7 @@ import torch
 from gato_lightning.batch import TokenBatch
 from gato_lightning.packing import filling, full_context
 from gato_lightning.patches import PATCH
+from gato_lightning.randomness import Purpose, generator
 from gato_lightning.segments import Segments, SegmentSampler, ranges
 from gato_lightning.store import EpisodeStore
 from gato_lightning.timestep import TokenTimesteps, distinct
@@ -156,7 +157,7 @@ class SequencePacker:
 
     def __call__(self, index: int) -> list[Slots]:
         """The parts of sequence `index`, which together fill at most `context_length` slots."""
-        rng = np.random.default_rng((self.seed, index))
+        rng = generator(Purpose.SEQUENCES, self.seed, index)
         task = int(np.searchsorted(self._cumulative, rng.random(), side="right").clip(max=len(self.samplers) - 1))
         sampler = self.samplers[task].at(index)
         segments = full_context(sampler, rng, self.context_length)

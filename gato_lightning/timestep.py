@@ -19,6 +19,7 @@ from gymnasium import Space, spaces
 from gato_lightning.episode import Episode
 from gato_lightning.errors import UserError
 from gato_lightning.leaves import AnyImageLeaf, ImageLeaf, Leaf, TextLeaf, leaves
+from gato_lightning.lengths import OBSERVATION_TOO_LONG, TIMESTEP_TOO_LONG
 from gato_lightning.patches import PATCH, patch_intervals
 from gato_lightning.text import TextTokenizer
 from gato_lightning.vocabulary import NUM_LOCAL, Kind, Vocabulary
@@ -111,9 +112,7 @@ class TimestepTokenizer:
         self._action = leaves(action_space, "action", vocabulary, text, is_action=True)
         if not self._action:
             raise UserError(f"action: the space {action_space} holds nothing to predict")
-        _check_fewest(
-            self._observation, 0, NUM_LOCAL, f"an observation of {{}} tokens is longer than the {NUM_LOCAL} local positions"
-        )
+        _check_fewest(self._observation, 0, NUM_LOCAL, OBSERVATION_TOO_LONG)
 
     def check_context(self, context_length: int) -> None:
         """Whether a timestep of these spaces can fit into the context.
@@ -121,8 +120,7 @@ class TimestepTokenizer:
         Raises:
             UserError: it cannot; names the part with the most tokens.
         """
-        message = f"a timestep of {{}} tokens is longer than the context of {context_length}"
-        _check_fewest([*self._observation, *self._action], 1, context_length, message)
+        _check_fewest([*self._observation, *self._action], 1, context_length, TIMESTEP_TOO_LONG)
 
     @property
     def acts_in_text(self) -> bool:
@@ -238,7 +236,7 @@ def _check_fewest(parts: Sequence[Leaf], others: int, most: int, message: str) -
     if total > most:
         largest = max(parts, key=lambda leaf: leaf.num_slots)
         what = f"a {type(largest.space).__name__} of {largest.space.dtype} and shape {largest.shape}"
-        raise UserError(f"{message.format(total)}: {largest.name}, {what}, takes {largest.num_slots}; {largest.hint}")
+        raise UserError(f"{message.format(total, most)}: {largest.name}, {what}, takes {largest.num_slots}; {largest.hint}")
 
 
 def _columns(parts: Sequence[Leaf], values: Any, count: int) -> list[tuple[Leaf, Any]]:

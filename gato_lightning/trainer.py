@@ -133,6 +133,11 @@ class GatoTrainer(Trainer):
                     environments.close()
                     episode_log.close()
             scores = gather_scores(scores)
+            with together():  # the logs stay until the results are on the disk
+                if self.is_global_zero:
+                    head = {"checkpoint": ckpt_path, "episodes": episodes, "first_seed": seed}
+                    write_json(path, head | control_report(scores))
+                    _write_beside(path, scores)
             episode_log.remove()
             return scores
 
@@ -141,8 +146,6 @@ class GatoTrainer(Trainer):
         scores: list[TaskScore] = launcher.launch(played, trainer=self) if launcher else played()
         if self.is_global_zero:
             Console().print(score_tables(scores))
-            write_json(path, {"checkpoint": ckpt_path, "episodes": episodes, "first_seed": seed, **control_report(scores)})
-            _write_beside(path, scores)
             print(f"scores written to {path}")
         return scores
 

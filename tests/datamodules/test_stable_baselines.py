@@ -13,6 +13,7 @@ from gymnasium import spaces
 
 from datamodules.policy import PolicyDataModule
 from datamodules.stable_baselines import PACKAGES, StableBaselines, algorithm
+from datamodules.vec_normalize import VecNormalize
 from gato_lightning.errors import UserError
 
 sb3 = pytest.importorskip("stable_baselines3")
@@ -150,6 +151,15 @@ def test_statistics_of_a_checkpoint_and_of_an_observation_in_parts(tmp_path):
         StableBaselines(str(tmp_path / "run_40_steps.zip"))(make())(observation),
         model.predict(env.normalize_obs(observation), deterministic=True)[0],
     )
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+def test_statistics_of_any_pickle_protocol_are_read(tmp_path, protocol):
+    env = normalised(lambda: gymnasium.make("Pendulum-v1"))
+    file = tmp_path / "vecnormalize.pkl"
+    file.write_bytes(pickle.dumps(env, protocol))
+    observation = np.array([0.2, 0.9, -5.0], np.float32)
+    np.testing.assert_array_equal(VecNormalize(file)(observation), env.normalize_obs(observation))
 
 
 def test_statistics_that_do_not_fit_are_refused_in_one_line(tmp_path):
