@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 BLOCK = 128  # queries; smaller ones leave out more, and are more calls
-KEYS = 32  # a stretch of keys begins at a multiple of it: few shapes, as in padding.py
 
 
 class QueryBlock(NamedTuple):
@@ -35,7 +34,7 @@ def blocks(mask: Tensor, dtype: torch.dtype) -> list[QueryBlock]:
     for begin in range(0, mask.shape[2], BLOCK):
         queries = slice(begin, min(begin + BLOCK, mask.shape[2]))
         seen = mask[:, 0, queries].any(dim=0).any(dim=0).nonzero()  # on a CPU, reading it waits for nothing
-        keys = slice(int(seen[0]) // KEYS * KEYS, int(seen[-1]) + 1)
+        keys = slice(int(seen[0]), int(seen[-1]) + 1)
         part = mask[:, :, queries, keys]
         found.append(QueryBlock(queries, keys, torch.zeros(part.shape, dtype=dtype).masked_fill_(~part, float("-inf"))))
     return found
