@@ -14,9 +14,9 @@ from lightning.pytorch.callbacks import Callback
 from rich.console import Console
 from rich.table import Table
 
-from gato_lightning.ranks import together
+from gato_lightning.common.ranks import together
+from gato_lightning.common.tables import narrow_table
 from gato_lightning.report import control_report, write_json
-from gato_lightning.tables import narrow_table
 
 PACKAGES = ("gato-lightning", "torch", "lightning", "timm", "gymnasium", "numpy")
 

@@ -11,11 +11,11 @@ from lightning import LightningModule, Trainer
 
 from callbacks.held_out_text import HeldOutTextCallback
 from callbacks.text_baselines import ngram_bits_per_byte, zlib_bits_per_byte
+from gato_lightning.common.ranks import together
+from gato_lightning.common.settings import NonNegativeInt, PositiveInt, check_settings
 from gato_lightning.loss import token_losses
-from gato_lightning.ranks import together
 from gato_lightning.segments import Segments
 from gato_lightning.sequence import collate, gather
-from gato_lightning.settings import NonNegativeInt, PositiveInt, check_settings
 from gato_lightning.store import EpisodeStore
 from gato_lightning.tasks import GenerationTask
 from gato_lightning.text import TextTokenizer

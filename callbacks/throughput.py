@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
 from gato_lightning.batch import TokenBatch
-from gato_lightning.settings import PositiveInt, check_settings
+from gato_lightning.common.settings import PositiveInt, check_settings
 
 _COUNTS = ("tokens", "timesteps", "sequences", "slots")
 

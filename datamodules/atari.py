@@ -9,8 +9,8 @@ from PIL import Image
 
 from datamodules.atari_experts import SCRIPTS, actions_by_name
 from datamodules.control import ControlDataModule, Expert
+from gato_lightning.common.settings import PositiveInt
 from gato_lightning.errors import UserError, unknown
-from gato_lightning.settings import PositiveInt
 
 HEIGHT, WIDTH = 64, 80  # of a picture; Gato, appendix C.3, figure 15
 FRAMES = 4  # of the console, 60 a second, that an action lasts

@@ -11,8 +11,8 @@ from datamodules.babyai_experts import Bot, Reactive
 from datamodules.babyai_view import PartialView, make_level
 from datamodules.control import ControlDataModule, Expert
 from datamodules.trajectory import Trajectory
+from gato_lightning.common.settings import PositiveInt
 from gato_lightning.errors import ExpertFailure, UserError, unknown
-from gato_lightning.settings import PositiveInt
 
 LEVELS = [env_id for env_id in gymnasium.registry if env_id.startswith("BabyAI-")]
 

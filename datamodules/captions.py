@@ -13,9 +13,9 @@ from datamodules.emoji_catalogue import Emoji, catalogue
 from datamodules.images import PATCH, load, paint
 from datamodules.pairs import grouped
 from datamodules.splits import is_held_out
+from gato_lightning.common.settings import PositiveInt, Range, Seed, ShareBetween
 from gato_lightning.episode import Episode
 from gato_lightning.image_files import ImageSettings, colour
-from gato_lightning.settings import PositiveInt, Range, Seed, ShareBetween
 from gato_lightning.tasks import GenerationTask
 
 _EPISODES_PER_JOB = 256

@@ -20,10 +20,10 @@ from datamodules.crew import Crew
 from datamodules.demonstrations import DATASET, Block, Finish, Plan
 from datamodules.policy import PolicyDataModule
 from datamodules.suites import Task
+from gato_lightning.common.outputs import check_folder
+from gato_lightning.common.settings import FiniteFloat, PositiveFloat, PositiveInt, Seed, check_settings
+from gato_lightning.common.tables import narrow_table
 from gato_lightning.errors import UserError
-from gato_lightning.outputs import check_folder
-from gato_lightning.settings import FiniteFloat, PositiveFloat, PositiveInt, Seed, check_settings
-from gato_lightning.tables import narrow_table
 
 _RETURNS = ("episodes", "expert", "random", "success", "left out", "failed")  # columns of what was collected
 _WAIT_FOR_LOCK = 10.0  # seconds; the processes of a run that was just killed need a moment to end

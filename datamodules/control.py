@@ -12,9 +12,9 @@ from gymnasium.envs.registration import EnvSpec
 from datamodules.base import Job, Measurement, Split
 from datamodules.environment_task import EnvironmentTask
 from datamodules.trajectory import Trajectory
+from gato_lightning.common.randomness import Purpose, generator
+from gato_lightning.common.settings import FiniteFloat, NonNegativeFloat, PositiveFloat, PositiveInt, Seed
 from gato_lightning.episode import Episode, stack
-from gato_lightning.randomness import Purpose, generator
-from gato_lightning.settings import FiniteFloat, NonNegativeFloat, PositiveFloat, PositiveInt, Seed
 from gato_lightning.store import TokenEpisode
 from gato_lightning.tasks import (
     DEMONSTRATION_SEED,

@@ -6,8 +6,8 @@ from typing import Any
 import gymnasium
 
 from datamodules.control import ControlDataModule
+from gato_lightning.common.settings import PositiveInt
 from gato_lightning.errors import UserError, unknown
-from gato_lightning.settings import PositiveInt
 from gato_lightning.tasks import MAX_EPISODE_STEPS
 
 NO_LIMIT = 500  # steps of an episode where the environment sets no limit: the random policy would wander for ever

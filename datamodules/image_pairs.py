@@ -14,12 +14,12 @@ from datamodules.faults import Fault
 from datamodules.image_texts import ImageText, Pair, Reader
 from datamodules.pairs import grouped
 from datamodules.splits import is_held_out
+from gato_lightning.common.settings import PositiveInt, Seed, ShareBelowOne, ShareBetween
 from gato_lightning.episode import Episode, stack
 from gato_lightning.errors import UserError
 from gato_lightning.image_files import ImageSettings
 from gato_lightning.lengths import check_length
 from gato_lightning.patches import num_patches
-from gato_lightning.settings import PositiveInt, Seed, ShareBelowOne, ShareBetween
 
 _IMAGES_AT_ONCE = 256
 

@@ -17,12 +17,12 @@ from datamodules.files import find, fingerprint, json_lines
 from datamodules.splits import is_held_out
 from datamodules.text import cut
 from gato_lightning.any_image import AnyImage
+from gato_lightning.common.settings import PositiveInt, Seed, ShareBelowOne, ShareBetween
 from gato_lightning.episode import Episode
 from gato_lightning.errors import UserError
 from gato_lightning.image_files import ImageSettings
 from gato_lightning.lengths import check_length
 from gato_lightning.patches import num_patches
-from gato_lightning.settings import PositiveInt, Seed, ShareBelowOne, ShareBetween
 from gato_lightning.store import TokenEpisode
 
 _SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst")

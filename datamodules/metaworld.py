@@ -15,9 +15,9 @@ from metaworld.sawyer_xyz_env import SawyerXYZEnv
 
 from datamodules.control import ControlDataModule, Expert
 from datamodules.metaworld_simulation import quickly_made
+from gato_lightning.common.settings import Range
 from gato_lightning.errors import unknown
 from gato_lightning.patches import PATCH
-from gato_lightning.settings import Range
 
 LONGEST = SawyerXYZEnv.max_path_length  # 500; the simulation refuses further steps
 # Every task has these spaces, if the bounds of its goal are left out; so none has to be made only to be asked.

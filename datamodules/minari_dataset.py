@@ -17,9 +17,9 @@ from minari.storage import get_dataset_path
 from datamodules.base import Job, Measurement, Split
 from datamodules.environment_task import EnvironmentTask, blocks
 from datamodules.minari_files import plain
+from gato_lightning.common.settings import FiniteFloat, PositiveFloat, PositiveInt, Seed
 from gato_lightning.episode import Episode, is_text
 from gato_lightning.errors import UserError, unknown
-from gato_lightning.settings import FiniteFloat, PositiveFloat, PositiveInt, Seed
 from gato_lightning.store import TokenEpisode
 from gato_lightning.tasks import MAX_EPISODE_STEPS, REFERENCE_SEED, ControlTask, Reference
 

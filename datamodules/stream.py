@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datamodules.faults import Fault, check_faults
+from gato_lightning.common.randomness import Purpose, generator
 from gato_lightning.errors import UserError
-from gato_lightning.randomness import Purpose, generator
 from gato_lightning.segments import PromptSettings, SegmentSampler
 from gato_lightning.store import EpisodeStore, write_store
 

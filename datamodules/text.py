@@ -13,9 +13,9 @@ from datamodules.documents import DOCSTRINGS, PACKAGE, TOPICS, Document, fingerp
 from datamodules.faults import check_faults
 from datamodules.pairs import grouped
 from datamodules.splits import is_held_out
+from gato_lightning.common.settings import PositiveInt, Range, Seed, ShareBelowOne, ShareBetween
 from gato_lightning.episode import Episode
 from gato_lightning.errors import UserError
-from gato_lightning.settings import PositiveInt, Range, Seed, ShareBelowOne, ShareBetween
 from gato_lightning.store import EpisodeStore
 from gato_lightning.tasks import GenerationTask
 from gato_lightning.text import TextTokenizer

@@ -9,9 +9,9 @@ import gymnasium
 import numpy as np
 from gymnasium import Space, spaces
 
+from gato_lightning.common.randomness import Purpose, seed_for
 from gato_lightning.episode import is_text, stack
 from gato_lightning.errors import UserError
-from gato_lightning.randomness import Purpose, seed_for
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ from datamodules.grid_scenes import CONCEPTS, Scene, object_set, render, sample_
 from datamodules.images import PATCH
 from datamodules.pairs import grouped
 from datamodules.splits import is_held_out
+from gato_lightning.common.settings import PositiveInt, Range, Seed, ShareBetween
 from gato_lightning.episode import Episode
 from gato_lightning.errors import UserError, unknown
 from gato_lightning.image_files import ImageSettings
-from gato_lightning.settings import PositiveInt, Range, Seed, ShareBetween
 from gato_lightning.tasks import GenerationTask
 
 _EPISODES_PER_JOB = 1000

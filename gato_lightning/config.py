@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from gato_lightning.settings import PositiveInt, Range, ShareBelowOne, check_settings
+from gato_lightning.common.settings import PositiveInt, Range, ShareBelowOne, check_settings
 from gato_lightning.vocabulary import Vocabulary
 
 

@@ -10,9 +10,9 @@ from gymnasium import Space, spaces
 from PIL import Image, ImageColor, ImageOps
 
 from gato_lightning.any_image import AnyImage
+from gato_lightning.common.settings import PositiveInt, Range, check_settings
 from gato_lightning.errors import UserError
 from gato_lightning.patches import PATCH
-from gato_lightning.settings import PositiveInt, Range, check_settings
 
 
 def colour(setting: str, name: str) -> tuple[int, int, int]:

@@ -8,8 +8,8 @@ from torch import nn
 from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from gato_lightning.common.settings import NonNegativeFloat, NonNegativeInt, PositiveFloat, Share, ShareBelowOne, check_settings
 from gato_lightning.errors import UserError
-from gato_lightning.settings import NonNegativeFloat, NonNegativeInt, PositiveFloat, Share, ShareBelowOne, check_settings
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from gato_lightning.common.tables import narrow_table
 from gato_lightning.published import of_domains
 from gato_lightning.scores import EpisodeResult, TaskScore, by_domain, mean_score, summary, task_interval
-from gato_lightning.tables import narrow_table
 
 CSV_COLUMNS = ("task", "domain", "seed", "length", "return", "score", "success", "failure", "truncated")
 

@@ -14,9 +14,9 @@ import jinja2
 from matplotlib.figure import Figure
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from gato_lightning.common.outputs import check_file
 from gato_lightning.errors import UserError
 from gato_lightning.figures import curves_figure, runs_figure, tasks_above_figure
-from gato_lightning.outputs import check_file
 from gato_lightning.published import PUBLISHED
 from gato_lightning.report import interval_text, scores_of_records
 from gato_lightning.scores import TaskScore, summary, task_interval

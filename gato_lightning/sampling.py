@@ -9,8 +9,8 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
+from gato_lightning.common.settings import NonNegativeFloat, PositiveInt, Range, check_settings
 from gato_lightning.errors import UserError
-from gato_lightning.settings import NonNegativeFloat, PositiveInt, Range, check_settings
 
 
 @dataclass(frozen=True)

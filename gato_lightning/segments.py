@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gato_lightning.settings import PositiveInt, Share, check_settings
+from gato_lightning.common.settings import PositiveInt, Share, check_settings
 from gato_lightning.store import EpisodeStore
 from gato_lightning.windows import Windows
 

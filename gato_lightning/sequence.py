@@ -15,9 +15,9 @@ import numpy as np
 import torch
 
 from gato_lightning.batch import TokenBatch
+from gato_lightning.common.randomness import Purpose, generator
 from gato_lightning.packing import filling, full_context
 from gato_lightning.patches import PATCH
-from gato_lightning.randomness import Purpose, generator
 from gato_lightning.segments import Segments, SegmentSampler, ranges
 from gato_lightning.store import EpisodeStore
 from gato_lightning.timestep import TokenTimesteps, distinct

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import sentencepiece
 
+from gato_lightning.common.outputs import check_file
 from gato_lightning.errors import UserError
-from gato_lightning.outputs import check_file
 from gato_lightning.vocabulary import NUM_TEXT
 
 

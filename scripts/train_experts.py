@@ -18,8 +18,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from datamodules.linear_policy import EXPERTS, LinearPolicy
+from gato_lightning.common.tables import narrow_table
 from gato_lightning.errors import UserError, unknown
-from gato_lightning.tables import narrow_table
 from scripts.expert_recipes import RECIPES
 from scripts.random_search import Trainer
 

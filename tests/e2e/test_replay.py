@@ -15,9 +15,9 @@ from datamodules.dm_control import DmControlDataModule
 from datamodules.metaworld import MetaWorldDataModule
 from datamodules.mujoco import MujocoDataModule
 from datamodules.toy_text import ToyTextDataModule
+from gato_lightning.common.randomness import Purpose, seed_for
 from gato_lightning.environments import Environments
 from gato_lightning.episode import Episode, stack
-from gato_lightning.randomness import Purpose, seed_for
 from gato_lightning.rollout import play
 from gato_lightning.tasks import ControlTask, Reference
 from gato_lightning.text import TextTokenizer

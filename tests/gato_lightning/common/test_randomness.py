@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gato_lightning.randomness import Purpose, generator, seed_for
+from gato_lightning.common.randomness import Purpose, generator, seed_for
 
 SEEDS = (0, 1, 2, 3, 200_000_000, 2_000_000_000, 2**32 + 1)
 

@@ -19,11 +19,11 @@ import datamodules
 import gato_lightning
 from datamodules.collect_command import collect
 from datamodules.mixture import MixtureDataModule
+from gato_lightning.common.settings import NonNegativeFloat, PositiveInt, Range, Share, annotations, check_settings
 from gato_lightning.config import GatoConfig
 from gato_lightning.errors import UserError
 from gato_lightning.optimizer import OptimizerConfig
 from gato_lightning.sampling import DecodingSettings
-from gato_lightning.settings import NonNegativeFloat, PositiveInt, Range, Share, annotations, check_settings
 from gato_lightning.trainer import GatoTrainer
 
 
@@ -110,7 +110,7 @@ CASES = [
 @pytest.mark.parametrize("maker", MAKERS, ids=lambda maker: maker.__name__)
 def test_every_number_has_a_range(maker):
     wrong = {name: hint for name, hint in settings(maker).items() if unchecked(hint)}
-    assert not wrong, f"{maker.__name__}: a number without a range, see gato_lightning/settings.py"
+    assert not wrong, f"{maker.__name__}: a number without a range, see gato_lightning/common/settings.py"
 
 
 @pytest.mark.parametrize(("maker", "name", "value"), CASES)

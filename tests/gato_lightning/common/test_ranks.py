@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from callbacks.held_out_text import HeldOutTextCallback
+from gato_lightning.common.ranks import gather, together
 from gato_lightning.errors import UserError
-from gato_lightning.ranks import gather, together
 from gato_lightning.sampling import DecodingSettings
 from gato_lightning.tasks import GenerationTask
 
