@@ -27,7 +27,7 @@ from gato_lightning.policy import ActingSettings, Policy
 from gato_lightning.sequence import Slots
 from gato_lightning.store import EpisodeStore
 from gato_lightning.tasks import ControlTask, Reference
-from gato_lightning.vocabulary import Kind, Vocabulary
+from gato_lightning.tokens.vocabulary import Kind, Vocabulary
 
 CONTEXT = 1020
 SIZES = (

@@ -19,11 +19,11 @@ from benchmarks import work
 from benchmarks.harness import Row, interleave
 from benchmarks.work import Size
 from gato_lightning.batch import TokenBatch
-from gato_lightning.episode import Episode
 from gato_lightning.segments import PromptSettings, SegmentSampler
 from gato_lightning.sequence import SequencePacker, collate
 from gato_lightning.store import EpisodeStore
-from gato_lightning.vocabulary import Vocabulary
+from gato_lightning.tokens.episode import Episode
+from gato_lightning.tokens.vocabulary import Vocabulary
 
 LONG = Size("context 1024", depth=0, width=0, heads=1, context_length=1024, batch_size=8)
 EPISODES = 1_000_000  # of the store that is opened

@@ -10,7 +10,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from benchmarks.work import Size
 from gato_lightning.batch import TokenBatch
-from gato_lightning.vocabulary import Vocabulary
+from gato_lightning.tokens.vocabulary import Vocabulary
 
 
 class Gpt2(nn.Module):

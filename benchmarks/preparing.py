@@ -12,8 +12,8 @@ import yaml
 
 from benchmarks.harness import Row, interleave
 from datamodules.base import TaskDataModule
-from gato_lightning.text import TextTokenizer
-from gato_lightning.vocabulary import Vocabulary
+from gato_lightning.tokens.text import TextTokenizer
+from gato_lightning.tokens.vocabulary import Vocabulary
 
 CONFIG = Path("conf/gato_small.yaml")
 CONTEXT = 256

@@ -40,11 +40,11 @@ from datamodules.documents import TOPICS, read
 from datamodules.faults import Fault
 from datamodules.splits import is_held_out
 from datamodules.text import TextDataModule, cut
-from gato_lightning.image_files import ImageSettings
-from gato_lightning.patches import PATCH, to_patches
 from gato_lightning.store import TokenEpisode
-from gato_lightning.text import TextTokenizer, default_model_path
-from gato_lightning.vocabulary import Vocabulary
+from gato_lightning.tokens.image_files import ImageSettings
+from gato_lightning.tokens.patches import PATCH, to_patches
+from gato_lightning.tokens.text import TextTokenizer, default_model_path
+from gato_lightning.tokens.vocabulary import Vocabulary
 
 WIDTH, HEIGHT = 500, 400  # of 224 or 64 rows it has a whole number of columns, so that no side stretches the picture
 SQUARES = (224, 64)  # pixels on a side

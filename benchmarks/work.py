@@ -16,13 +16,13 @@ from gymnasium import Space, spaces
 
 from gato_lightning.batch import TokenBatch
 from gato_lightning.config import GatoConfig
-from gato_lightning.episode import Episode
 from gato_lightning.segments import PromptSettings, SegmentSampler
 from gato_lightning.sequence import SequencePacker, collate
 from gato_lightning.store import EpisodeStore, TokenEpisode, write_store
-from gato_lightning.text import TextTokenizer
-from gato_lightning.timestep import TimestepTokenizer
-from gato_lightning.vocabulary import Vocabulary
+from gato_lightning.tokens.episode import Episode
+from gato_lightning.tokens.text import TextTokenizer
+from gato_lightning.tokens.timestep import TimestepTokenizer
+from gato_lightning.tokens.vocabulary import Vocabulary
 
 TOKENS = 44  # of a timestep
 NO_PROMPTS = PromptSettings(probability=0.0)

@@ -18,8 +18,8 @@ from gato_lightning.segments import Segments
 from gato_lightning.sequence import collate, gather
 from gato_lightning.store import EpisodeStore
 from gato_lightning.tasks import GenerationTask
-from gato_lightning.text import TextTokenizer
-from gato_lightning.vocabulary import NUM_TEXT
+from gato_lightning.tokens.text import TextTokenizer
+from gato_lightning.tokens.vocabulary import NUM_TEXT
 
 
 class TextLoss(HeldOutTextCallback):

@@ -17,16 +17,16 @@ from lightning import LightningDataModule
 from datamodules.faults import Fault, check_faults
 from datamodules.stream import Lanes, PartStream
 from gato_lightning.common.settings import PositiveInt, Seed, check_settings
-from gato_lightning.episode import Episode
 from gato_lightning.errors import UserError
-from gato_lightning.image_files import ImageSettings
-from gato_lightning.lengths import TIMESTEP_TOO_LONG, check_length
 from gato_lightning.segments import PromptSettings, SegmentSampler
 from gato_lightning.store import EpisodeStore, TokenEpisode, write_store
 from gato_lightning.tasks import ControlTask, GenerationTask
-from gato_lightning.text import TextTokenizer
-from gato_lightning.timestep import TimestepTokenizer
-from gato_lightning.vocabulary import Kind, Vocabulary
+from gato_lightning.tokens.episode import Episode
+from gato_lightning.tokens.image_files import ImageSettings
+from gato_lightning.tokens.lengths import TIMESTEP_TOO_LONG, check_length
+from gato_lightning.tokens.text import TextTokenizer
+from gato_lightning.tokens.timestep import TimestepTokenizer
+from gato_lightning.tokens.vocabulary import Kind, Vocabulary
 
 Split = Literal["train", "val"]
 Job = Callable[[], Iterable[Episode | Fault]]

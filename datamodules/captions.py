@@ -14,9 +14,9 @@ from datamodules.images import PATCH, load, paint
 from datamodules.pairs import grouped
 from datamodules.splits import is_held_out
 from gato_lightning.common.settings import PositiveInt, Range, Seed, ShareBetween
-from gato_lightning.episode import Episode
-from gato_lightning.image_files import ImageSettings, colour
 from gato_lightning.tasks import GenerationTask
+from gato_lightning.tokens.episode import Episode
+from gato_lightning.tokens.image_files import ImageSettings, colour
 
 _EPISODES_PER_JOB = 256
 _CHARACTERS = string.ascii_lowercase + string.digits + " "

@@ -8,8 +8,8 @@ from typing import Any
 
 from datamodules.faults import Fault
 from datamodules.image_texts import ImageText, Pair, captioned
-from gato_lightning.episode import Example
 from gato_lightning.errors import UserError
+from gato_lightning.tokens.episode import Example
 
 
 def read_json(path: Path, *lists: str) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from datamodules.environment_task import EnvironmentTask
 from datamodules.trajectory import Trajectory
 from gato_lightning.common.randomness import Purpose, generator
 from gato_lightning.common.settings import FiniteFloat, NonNegativeFloat, PositiveFloat, PositiveInt, Seed
-from gato_lightning.episode import Episode, stack
 from gato_lightning.store import TokenEpisode
 from gato_lightning.tasks import (
     DEMONSTRATION_SEED,
@@ -24,6 +23,7 @@ from gato_lightning.tasks import (
     ControlTask,
     Reference,
 )
+from gato_lightning.tokens.episode import Episode, stack
 
 # (observation, action really executed before it or None) -> action
 Expert = Callable[[Any, Any], Any]

@@ -14,10 +14,10 @@ from datamodules.faults import Fault
 from datamodules.files import find, fingerprint, json_lines, text_field
 from datamodules.splits import is_held_out
 from gato_lightning.common.settings import PositiveInt, Seed, ShareBelowOne, ShareBetween
-from gato_lightning.episode import Episode
 from gato_lightning.errors import UserError
-from gato_lightning.lengths import check_length
 from gato_lightning.store import TokenEpisode
+from gato_lightning.tokens.episode import Episode
+from gato_lightning.tokens.lengths import check_length
 
 _SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 

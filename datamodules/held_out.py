@@ -7,12 +7,12 @@ from typing import Any, Literal
 import numpy as np
 from gymnasium import spaces
 
-from gato_lightning.episode import is_text
-from gato_lightning.patches import from_patches
 from gato_lightning.store import EpisodeStore
 from gato_lightning.tasks import GenerationTask
-from gato_lightning.text import TextTokenizer
-from gato_lightning.vocabulary import Kind
+from gato_lightning.tokens.episode import is_text
+from gato_lightning.tokens.patches import from_patches
+from gato_lightning.tokens.text import TextTokenizer
+from gato_lightning.tokens.vocabulary import Kind
 
 
 class StoredObservations(Sequence[dict[str, Any]]):

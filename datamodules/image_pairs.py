@@ -15,11 +15,11 @@ from datamodules.image_texts import ImageText, Pair, Reader
 from datamodules.pairs import grouped
 from datamodules.splits import is_held_out
 from gato_lightning.common.settings import PositiveInt, Seed, ShareBelowOne, ShareBetween
-from gato_lightning.episode import Episode, stack
 from gato_lightning.errors import UserError
-from gato_lightning.image_files import ImageSettings
-from gato_lightning.lengths import check_length
-from gato_lightning.patches import num_patches
+from gato_lightning.tokens.episode import Episode, stack
+from gato_lightning.tokens.image_files import ImageSettings
+from gato_lightning.tokens.lengths import check_length
+from gato_lightning.tokens.patches import num_patches
 
 _IMAGES_AT_ONCE = 256
 

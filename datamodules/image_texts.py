@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datamodules.faults import Fault
-from gato_lightning.episode import Example
+from gato_lightning.tokens.episode import Example
 
 
 @dataclass(frozen=True)

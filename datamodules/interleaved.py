@@ -16,14 +16,14 @@ from datamodules.faults import Fault
 from datamodules.files import find, fingerprint, json_lines
 from datamodules.splits import is_held_out
 from datamodules.text import cut
-from gato_lightning.any_image import AnyImage
 from gato_lightning.common.settings import PositiveInt, Seed, ShareBelowOne, ShareBetween
-from gato_lightning.episode import Episode
 from gato_lightning.errors import UserError
-from gato_lightning.image_files import ImageSettings
-from gato_lightning.lengths import check_length
-from gato_lightning.patches import num_patches
 from gato_lightning.store import TokenEpisode
+from gato_lightning.tokens.any_image import AnyImage
+from gato_lightning.tokens.episode import Episode
+from gato_lightning.tokens.image_files import ImageSettings
+from gato_lightning.tokens.lengths import check_length
+from gato_lightning.tokens.patches import num_patches
 
 _SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 _RESERVED = 2  # tokens of a timestep that are neither of the image nor of the text: the separator and the end of text

@@ -17,7 +17,7 @@ from datamodules.control import ControlDataModule, Expert
 from datamodules.metaworld_simulation import quickly_made
 from gato_lightning.common.settings import Range
 from gato_lightning.errors import unknown
-from gato_lightning.patches import PATCH
+from gato_lightning.tokens.patches import PATCH
 
 LONGEST = SawyerXYZEnv.max_path_length  # 500; the simulation refuses further steps
 # Every task has these spaces, if the bounds of its goal are left out; so none has to be made only to be asked.

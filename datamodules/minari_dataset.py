@@ -18,10 +18,10 @@ from datamodules.base import Job, Measurement, Split
 from datamodules.environment_task import EnvironmentTask, blocks
 from datamodules.minari_files import plain
 from gato_lightning.common.settings import FiniteFloat, PositiveFloat, PositiveInt, Seed
-from gato_lightning.episode import Episode, is_text
 from gato_lightning.errors import UserError, unknown
 from gato_lightning.store import TokenEpisode
 from gato_lightning.tasks import MAX_EPISODE_STEPS, REFERENCE_SEED, ControlTask, Reference
+from gato_lightning.tokens.episode import Episode, is_text
 
 
 class MinariDataModule(EnvironmentTask):

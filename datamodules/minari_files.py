@@ -22,7 +22,7 @@ from minari.dataset.minari_storage import MinariStorage
 from pyarrow import ipc
 
 from datamodules.trajectory import Trajectory
-from gato_lightning.episode import is_text
+from gato_lightning.tokens.episode import is_text
 
 # Images of games are mostly flat: an episode of BabyAI shrinks from 3 MB to 20 kB.
 _OPTIONS = ipc.IpcWriteOptions(compression="zstd")

@@ -22,8 +22,8 @@ from gato_lightning.errors import UserError, unknown
 from gato_lightning.segments import PromptSettings
 from gato_lightning.sequence import SequencePacker, Slots, collate
 from gato_lightning.tasks import ControlTask
-from gato_lightning.text import TextTokenizer
-from gato_lightning.vocabulary import Kind, Vocabulary
+from gato_lightning.tokens.text import TextTokenizer
+from gato_lightning.tokens.vocabulary import Kind, Vocabulary
 
 log = logging.getLogger(__name__)
 

@@ -14,12 +14,12 @@ from datamodules.faults import check_faults
 from datamodules.pairs import grouped
 from datamodules.splits import is_held_out
 from gato_lightning.common.settings import PositiveInt, Range, Seed, ShareBelowOne, ShareBetween
-from gato_lightning.episode import Episode
 from gato_lightning.errors import UserError
 from gato_lightning.store import EpisodeStore
 from gato_lightning.tasks import GenerationTask
-from gato_lightning.text import TextTokenizer
-from gato_lightning.vocabulary import NUM_TEXT
+from gato_lightning.tokens.episode import Episode
+from gato_lightning.tokens.text import TextTokenizer
+from gato_lightning.tokens.vocabulary import NUM_TEXT
 
 _DOCUMENTS_PER_JOB = 64
 _RESERVED = 2  # tokens of a timestep that are not of the text: the separator and the end of text

@@ -10,8 +10,8 @@ import numpy as np
 from gymnasium import Space, spaces
 
 from gato_lightning.common.randomness import Purpose, seed_for
-from gato_lightning.episode import is_text, stack
 from gato_lightning.errors import UserError
+from gato_lightning.tokens.episode import is_text, stack
 
 
 @dataclass(frozen=True)

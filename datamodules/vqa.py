@@ -17,10 +17,10 @@ from datamodules.images import PATCH
 from datamodules.pairs import grouped
 from datamodules.splits import is_held_out
 from gato_lightning.common.settings import PositiveInt, Range, Seed, ShareBetween
-from gato_lightning.episode import Episode
 from gato_lightning.errors import UserError, unknown
-from gato_lightning.image_files import ImageSettings
 from gato_lightning.tasks import GenerationTask
+from gato_lightning.tokens.episode import Episode
+from gato_lightning.tokens.image_files import ImageSettings
 
 _EPISODES_PER_JOB = 1000
 

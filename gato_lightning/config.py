@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from gato_lightning.common.settings import PositiveInt, Range, ShareBelowOne, check_settings
-from gato_lightning.vocabulary import Vocabulary
+from gato_lightning.tokens.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from gato_lightning.batch import TokenBatch
 from gato_lightning.config import GatoConfig
 from gato_lightning.patch_encoder import PatchEncoder
-from gato_lightning.patches import NUM_POSITIONS
-from gato_lightning.vocabulary import NUM_BINS, NUM_LOCAL, Kind
+from gato_lightning.tokens.patches import NUM_POSITIONS
+from gato_lightning.tokens.vocabulary import NUM_BINS, NUM_LOCAL, Kind
 
 ACTION_LOCAL = NUM_LOCAL  # the row that all action tokens share
 NO_LOCAL = NUM_LOCAL + 1  # a row of zeros, for slots without local position

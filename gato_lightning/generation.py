@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from gato_lightning.decoding import Lanes, logits_among
-from gato_lightning.episode import stack
 from gato_lightning.errors import UserError
-from gato_lightning.lengths import check_length
 from gato_lightning.model import Gato
 from gato_lightning.sampling import DecodingSettings, draw
 from gato_lightning.sequence import Slots, slots_of
-from gato_lightning.timestep import TimestepTokenizer
-from gato_lightning.vocabulary import NUM_TEXT, Kind
+from gato_lightning.tokens.episode import stack
+from gato_lightning.tokens.lengths import check_length
+from gato_lightning.tokens.timestep import TimestepTokenizer
+from gato_lightning.tokens.vocabulary import NUM_TEXT, Kind
 
 LANES = 64  # texts at once, beams included
 

@@ -19,14 +19,14 @@ from gato_lightning.config import GatoConfig
 from gato_lightning.errors import UserError
 from gato_lightning.generation import generate_text
 from gato_lightning.group_means import GroupMeans
-from gato_lightning.image_files import ImageSettings
 from gato_lightning.loss import token_losses
 from gato_lightning.model import Gato
 from gato_lightning.optimizer import OptimizerConfig, make_optimizer
 from gato_lightning.sampling import DecodingSettings
-from gato_lightning.text import TextTokenizer
-from gato_lightning.timestep import TimestepTokenizer
-from gato_lightning.vocabulary import Kind, Vocabulary
+from gato_lightning.tokens.image_files import ImageSettings
+from gato_lightning.tokens.text import TextTokenizer
+from gato_lightning.tokens.timestep import TimestepTokenizer
+from gato_lightning.tokens.vocabulary import Kind, Vocabulary
 from gato_lightning.writer import Writer
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from gymnasium import Space, spaces
 
-from gato_lightning.episode import is_text
+from gato_lightning.tokens.episode import is_text
 
 
 def fault(space: Space, value: Any, name: str = "observation") -> str:

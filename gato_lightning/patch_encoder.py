@@ -11,7 +11,7 @@ from timm.models.resnetv2 import PreActBasic
 from torch import Tensor, nn
 
 from gato_lightning.padding import pad_rows
-from gato_lightning.patches import PATCH
+from gato_lightning.tokens.patches import PATCH
 
 GROUPS = 32  # Gato, appendix C.2: GroupNorm with 32 groups
 

@@ -17,11 +17,11 @@ import torch
 from gato_lightning.batch import TokenBatch
 from gato_lightning.common.randomness import Purpose, generator
 from gato_lightning.packing import filling, full_context
-from gato_lightning.patches import PATCH
 from gato_lightning.segments import Segments, SegmentSampler, ranges
 from gato_lightning.store import EpisodeStore
-from gato_lightning.timestep import TokenTimesteps, distinct
-from gato_lightning.vocabulary import Kind, Vocabulary
+from gato_lightning.tokens.patches import PATCH
+from gato_lightning.tokens.timestep import TokenTimesteps, distinct
+from gato_lightning.tokens.vocabulary import Kind, Vocabulary
 
 FILLERS = 4  # tries at filling what is left of a context; more gain less than a slot
 

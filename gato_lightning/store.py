@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 import pyarrow
 
-from gato_lightning.episode import Example
 from gato_lightning.errors import UserError
-from gato_lightning.patches import PATCH
-from gato_lightning.timestep import Layout, TokenTimesteps, distinct
+from gato_lightning.tokens.episode import Example
+from gato_lightning.tokens.patches import PATCH
+from gato_lightning.tokens.timestep import Layout, TokenTimesteps, distinct
 
 _ARRAYS = (
     "ids",

@@ -10,7 +10,7 @@ import numpy as np
 
 from gato_lightning.errors import UserError
 from gato_lightning.store import EpisodeStore
-from gato_lightning.timestep import TimestepTokenizer
+from gato_lightning.tokens.timestep import TimestepTokenizer
 
 SUCCESS = 0.8  # Gato, section 3.1: demonstrations of at least 80% of the expert's return
 

@@ -10,14 +10,14 @@ import torch
 from gymnasium import spaces
 from PIL import Image
 
-from gato_lightning.any_image import AnyImage
 from gato_lightning.errors import UserError, unknown
 from gato_lightning.generation import generate_text
-from gato_lightning.image_files import ImageSettings
 from gato_lightning.model import Gato
 from gato_lightning.sampling import DecodingSettings
-from gato_lightning.text import TextTokenizer
-from gato_lightning.timestep import TimestepTokenizer
+from gato_lightning.tokens.any_image import AnyImage
+from gato_lightning.tokens.image_files import ImageSettings
+from gato_lightning.tokens.text import TextTokenizer
+from gato_lightning.tokens.timestep import TimestepTokenizer
 
 Picture = str | Path | bytes | np.ndarray  # a file, what is in it, or uint8 (H, W, 3)
 

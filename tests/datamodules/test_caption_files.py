@@ -10,7 +10,7 @@ import pytest
 
 from datamodules.caption_files import CaptionFilesDataModule
 from gato_lightning.errors import UserError
-from gato_lightning.image_files import ImageSettings
+from gato_lightning.tokens.image_files import ImageSettings
 from tests.datamodules.vision_files import TOKENIZER, connected, photograph, stored, write_coco, write_json
 
 SMALL = ImageSettings(height=32, width=48)

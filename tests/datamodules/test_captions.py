@@ -7,8 +7,8 @@ from datamodules.captions import CaptionsDataModule
 from datamodules.emoji_catalogue import catalogue, concept_of, plain_words
 from datamodules.images import load, paint
 from gato_lightning.errors import UserError
-from gato_lightning.text import TextTokenizer
-from gato_lightning.vocabulary import Vocabulary
+from gato_lightning.tokens.text import TextTokenizer
+from gato_lightning.tokens.vocabulary import Vocabulary
 
 
 def episodes(module: CaptionsDataModule, split: str) -> list:

@@ -14,8 +14,8 @@ from datamodules.policy import PolicyDataModule
 from gato_lightning.errors import ExpertFailure, UserError
 from gato_lightning.store import EpisodeStore
 from gato_lightning.tasks import REFERENCE_SEED
-from gato_lightning.text import TextTokenizer
-from gato_lightning.vocabulary import Vocabulary
+from gato_lightning.tokens.text import TextTokenizer
+from gato_lightning.tokens.vocabulary import Vocabulary
 from tests.datamodules.own_envs import DIES, HANGS, LENGTH, RAISES, Walk
 
 FAULTS = [

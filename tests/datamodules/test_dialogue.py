@@ -12,7 +12,7 @@ from datamodules.dialogue import DialogueDataModule
 from gato_lightning.errors import UserError
 from gato_lightning.segments import PromptSettings, Segments
 from gato_lightning.sequence import gather
-from gato_lightning.vocabulary import Kind, Vocabulary
+from gato_lightning.tokens.vocabulary import Kind, Vocabulary
 from tests.datamodules.vision_files import TOKENIZER, stored
 
 

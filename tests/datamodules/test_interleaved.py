@@ -8,11 +8,11 @@ import pytest
 
 from datamodules.interleaved import InterleavedDataModule, document_parts
 from gato_lightning.errors import UserError
-from gato_lightning.image_files import ImageSettings
-from gato_lightning.patches import from_patches
 from gato_lightning.segments import Segments
 from gato_lightning.sequence import gather
-from gato_lightning.vocabulary import Kind
+from gato_lightning.tokens.image_files import ImageSettings
+from gato_lightning.tokens.patches import from_patches
+from gato_lightning.tokens.vocabulary import Kind
 from tests.datamodules.vision_files import TOKENIZER, photograph, stored
 
 FIT = ImageSettings(resize="fit", height=32, width=48)

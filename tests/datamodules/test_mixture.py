@@ -16,7 +16,7 @@ from datamodules.mixture import MixtureDataModule, SequenceDataset, StepSampler,
 from datamodules.toy_text import ToyTextDataModule
 from gato_lightning.errors import UserError
 from gato_lightning.segments import PromptSettings
-from gato_lightning.timestep import TimestepTokenizer
+from gato_lightning.tokens.timestep import TimestepTokenizer
 
 
 def cartpole(**settings) -> ClassicControlDataModule:

@@ -16,7 +16,7 @@ from datamodules.caption_files import CaptionFilesDataModule
 from datamodules.faults import Fault
 from datamodules.shards import expand, samples
 from gato_lightning.errors import UserError
-from gato_lightning.image_files import ImageSettings
+from gato_lightning.tokens.image_files import ImageSettings
 from tests.datamodules.vision_files import photograph, stored
 
 IMAGES = ImageSettings(height=32, width=32)

@@ -13,11 +13,11 @@ from gymnasium import spaces
 
 from datamodules.base import Job, Split, TaskDataModule
 from datamodules.collect import prepare
-from gato_lightning.episode import Episode
 from gato_lightning.errors import UserError
 from gato_lightning.store import is_store
-from gato_lightning.text import TextTokenizer
-from gato_lightning.vocabulary import Vocabulary
+from gato_lightning.tokens.episode import Episode
+from gato_lightning.tokens.text import TextTokenizer
+from gato_lightning.tokens.vocabulary import Vocabulary
 
 TEXT = TextTokenizer()
 FORK = multiprocessing.get_context("fork")  # what runs in them is numpy

@@ -9,9 +9,9 @@ from datamodules.caption_files import CaptionFilesDataModule
 from datamodules.mixture import MixtureDataModule, TaskSpec
 from datamodules.stream import Lanes, PartStream
 from gato_lightning.errors import UserError
-from gato_lightning.image_files import ImageSettings
 from gato_lightning.segments import PromptSettings
-from gato_lightning.vocabulary import NUM_TEXT
+from gato_lightning.tokens.image_files import ImageSettings
+from gato_lightning.tokens.vocabulary import NUM_TEXT
 from tests.datamodules.test_mixture import running
 from tests.datamodules.test_shards import sample, write_shard, write_shards
 from tests.datamodules.vision_files import TOKENIZER, stored

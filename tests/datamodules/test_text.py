@@ -21,8 +21,8 @@ from datamodules.documents import DOCSTRINGS, TOPICS, _docstrings, read
 from datamodules.splits import is_held_out
 from datamodules.text import TextDataModule, cut
 from gato_lightning.errors import UserError
-from gato_lightning.text import TextTokenizer
-from gato_lightning.vocabulary import Vocabulary
+from gato_lightning.tokens.text import TextTokenizer
+from gato_lightning.tokens.vocabulary import Vocabulary
 
 TOKENIZER = TextTokenizer()
 

@@ -11,8 +11,8 @@ from datamodules.grid_questions import KINDS, ask
 from datamodules.grid_scenes import CONCEPTS, Thing, object_set, render, sample_scene
 from datamodules.vqa import VqaDataModule
 from gato_lightning.errors import UserError
-from gato_lightning.text import TextTokenizer
-from gato_lightning.vocabulary import Vocabulary
+from gato_lightning.tokens.text import TextTokenizer
+from gato_lightning.tokens.vocabulary import Vocabulary
 
 SCENE = (
     Thing("red", "ball", row=0, column=0),

@@ -11,8 +11,8 @@ from jsonargparse import ArgumentError, ArgumentParser
 from datamodules.base import TaskDataModule
 from datamodules.vqa_files import VqaFiles, VqaFilesDataModule
 from gato_lightning.errors import UserError
-from gato_lightning.image_files import ImageSettings
-from gato_lightning.vocabulary import Kind
+from gato_lightning.tokens.image_files import ImageSettings
+from gato_lightning.tokens.vocabulary import Kind
 from tests.datamodules.vision_files import TOKENIZER, photograph, stored, write_json
 
 IMAGES = ImageSettings(height=32, width=32)

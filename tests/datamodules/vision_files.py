@@ -9,8 +9,8 @@ from PIL import Image
 
 from datamodules.base import TaskDataModule
 from datamodules.collect import prepare
-from gato_lightning.text import TextTokenizer
-from gato_lightning.vocabulary import Vocabulary
+from gato_lightning.tokens.text import TextTokenizer
+from gato_lightning.tokens.vocabulary import Vocabulary
 
 TOKENIZER = TextTokenizer()
 

@@ -17,11 +17,11 @@ from datamodules.mujoco import MujocoDataModule
 from datamodules.toy_text import ToyTextDataModule
 from gato_lightning.common.randomness import Purpose, seed_for
 from gato_lightning.environments import Environments
-from gato_lightning.episode import Episode, stack
 from gato_lightning.rollout import play
 from gato_lightning.tasks import ControlTask, Reference
-from gato_lightning.text import TextTokenizer
-from gato_lightning.vocabulary import Vocabulary
+from gato_lightning.tokens.episode import Episode, stack
+from gato_lightning.tokens.text import TextTokenizer
+from gato_lightning.tokens.vocabulary import Vocabulary
 
 FAMILIES = {
     "classic-control": lambda: ClassicControlDataModule("CartPole-v1", reference_episodes=40),

@@ -6,12 +6,12 @@ import torch
 from gymnasium import spaces
 
 from gato_lightning.config import GatoConfig
-from gato_lightning.episode import Episode
 from gato_lightning.model import Gato
 from gato_lightning.store import EpisodeStore, TokenEpisode, write_store
-from gato_lightning.text import TextTokenizer
-from gato_lightning.timestep import TimestepTokenizer
-from gato_lightning.vocabulary import Vocabulary
+from gato_lightning.tokens.episode import Episode
+from gato_lightning.tokens.text import TextTokenizer
+from gato_lightning.tokens.timestep import TimestepTokenizer
+from gato_lightning.tokens.vocabulary import Vocabulary
 
 TINY = {
     "width": 32,

@@ -18,8 +18,8 @@ from gato_lightning.report import score_records, scores_of_records, write_csv
 from gato_lightning.rollout import play
 from gato_lightning.scores import summary
 from gato_lightning.tasks import ControlTask, Reference
-from gato_lightning.timestep import TimestepTokenizer
-from gato_lightning.vocabulary import Vocabulary
+from gato_lightning.tokens.timestep import TimestepTokenizer
+from gato_lightning.tokens.vocabulary import Vocabulary
 
 STEPS = 5
 

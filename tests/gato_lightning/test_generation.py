@@ -11,8 +11,8 @@ from gato_lightning.generation import generate_text
 from gato_lightning.model import Gato
 from gato_lightning.sampling import DecodingSettings
 from gato_lightning.sequence import collate, slots_of
-from gato_lightning.timestep import TimestepTokenizer
-from gato_lightning.vocabulary import NUM_TEXT, Kind, Vocabulary
+from gato_lightning.tokens.timestep import TimestepTokenizer
+from gato_lightning.tokens.vocabulary import NUM_TEXT, Kind, Vocabulary
 
 QUESTIONS = [{"q": "what is this"}, {"q": "a much longer question about colours"}, {"q": "no"}]
 

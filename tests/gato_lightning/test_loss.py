@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from gato_lightning.loss import LinearCrossEntropy, token_losses
 from gato_lightning.segments import PromptSettings, SegmentSampler
 from gato_lightning.sequence import SequencePacker, collate
-from gato_lightning.vocabulary import Kind, Vocabulary
+from gato_lightning.tokens.vocabulary import Kind, Vocabulary
 
 
 def test_hand_made_numbers():

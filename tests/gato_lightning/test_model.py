@@ -16,7 +16,7 @@ from gato_lightning.model import Gato
 from gato_lightning.patch_encoder import PatchEncoder
 from gato_lightning.segments import PromptSettings, SegmentSampler
 from gato_lightning.sequence import SequencePacker, collate
-from gato_lightning.vocabulary import Kind, Vocabulary
+from gato_lightning.tokens.vocabulary import Kind, Vocabulary
 
 CONF = Path(__file__).parents[2] / "conf" / "model"
 

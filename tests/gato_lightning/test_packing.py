@@ -8,8 +8,8 @@ import pytest
 from gato_lightning.segments import PromptSettings, SegmentSampler
 from gato_lightning.sequence import SequencePacker
 from gato_lightning.store import EpisodeStore, TokenEpisode, write_store
-from gato_lightning.timestep import Layout, TokenTimesteps
-from gato_lightning.vocabulary import Kind
+from gato_lightning.tokens.timestep import Layout, TokenTimesteps
+from gato_lightning.tokens.vocabulary import Kind
 
 NO_PROMPTS, PROMPTS = PromptSettings(probability=0.0), PromptSettings(loss=False)
 

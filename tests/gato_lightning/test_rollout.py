@@ -7,8 +7,8 @@ from gato_lightning.environments import Environments
 from gato_lightning.policy import ActingSettings
 from gato_lightning.rollout import evaluate_tasks
 from gato_lightning.tasks import ControlTask, Reference
-from gato_lightning.timestep import TimestepTokenizer
-from gato_lightning.vocabulary import Vocabulary
+from gato_lightning.tokens.timestep import TimestepTokenizer
+from gato_lightning.tokens.vocabulary import Vocabulary
 
 
 def task(text, env_id: str, steps: int) -> ControlTask:

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from gato_lightning.episode import Episode
 from gato_lightning.segments import PromptSettings, SegmentSampler
 from gato_lightning.sequence import SequencePacker, collate, ranges
 from gato_lightning.store import EpisodeStore, TokenEpisode, write_store
-from gato_lightning.timestep import TimestepTokenizer
-from gato_lightning.vocabulary import Kind, Vocabulary
+from gato_lightning.tokens.episode import Episode
+from gato_lightning.tokens.timestep import TimestepTokenizer
+from gato_lightning.tokens.vocabulary import Kind, Vocabulary
 
 WIDTH = 10  # slots of a timestep of the test store
 CONTEXT = 128

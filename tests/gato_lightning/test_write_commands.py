@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from gato_lightning.errors import UserError
-from gato_lightning.image_files import ImageSettings
 from gato_lightning.module import GatoModule
 from gato_lightning.sampling import DecodingSettings
+from gato_lightning.tokens.image_files import ImageSettings
 from run import main
 from tests.callbacks.fits import mixture, module, trainer
 
@@ -110,7 +110,7 @@ def test_a_mistake_ends_with_one_line(checkpoint: Path, tmp_path: Path, capsys, 
 
 
 def test_another_tokenizer_than_the_checkpoints_is_refused(checkpoint: Path, tmp_path: Path):
-    from tests.gato_lightning.test_tokenizer_training import words
+    from tests.gato_lightning.tokens.test_tokenizer_training import words
 
     (tmp_path / "a.txt").write_text("\n".join(" ".join(words(12_000)[i : i + 12]) for i in range(0, 12_000, 12)))
     main(["tokenizer", "train", "--input", str(tmp_path), "--output", str(tmp_path / "own.model")])

@@ -7,7 +7,7 @@ from datamodules.collect_command import collect
 from datamodules.mixture import MixtureDataModule, TaskSpec
 from gato_lightning.errors import UserError
 from gato_lightning.report_page import report
-from gato_lightning.tokenizer_training import train_tokenizer
+from gato_lightning.tokens.tokenizer_training import train_tokenizer
 
 
 def prepare(path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gato_lightning.patches import edges, patch_intervals, to_patches
+from gato_lightning.tokens.patches import edges, patch_intervals, to_patches
 
 
 def test_raster_order():

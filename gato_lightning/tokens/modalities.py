@@ -9,14 +9,14 @@ from typing import Any, ClassVar
 import numpy as np
 from gymnasium import Space, spaces
 
-from gato_lightning.action_bins import action_bins
-from gato_lightning.any_image import AnyImage
-from gato_lightning.continuous import mu_law, to_bins
-from gato_lightning.episode import is_text
 from gato_lightning.errors import UserError
-from gato_lightning.patches import PATCH, num_patches, to_patches
-from gato_lightning.text import TextTokenizer
-from gato_lightning.vocabulary import NUM_DISCRETE, Kind, Vocabulary
+from gato_lightning.tokens.action_bins import action_bins
+from gato_lightning.tokens.any_image import AnyImage
+from gato_lightning.tokens.episode import is_text
+from gato_lightning.tokens.mu_law import mu_law, to_bins
+from gato_lightning.tokens.patches import PATCH, num_patches, to_patches
+from gato_lightning.tokens.text import TextTokenizer
+from gato_lightning.tokens.vocabulary import NUM_DISCRETE, Kind, Vocabulary
 
 
 class Leaf:

@@ -4,7 +4,7 @@ import tracemalloc
 
 import pytest
 
-from gato_lightning.text import CACHED_LENGTH, CACHED_TEXTS, TextTokenizer
+from gato_lightning.tokens.text import CACHED_LENGTH, CACHED_TEXTS, TextTokenizer
 
 BOUND = 75e6  # bytes
 

@@ -1,7 +1,7 @@
 """Whether a timestep fits into a model: one check for training, acting and writing."""
 
 from gato_lightning.errors import UserError
-from gato_lightning.vocabulary import NUM_LOCAL
+from gato_lightning.tokens.vocabulary import NUM_LOCAL
 
 OBSERVATION_TOO_LONG = "an observation of {} tokens is longer than the {} local positions"
 TIMESTEP_TOO_LONG = "a timestep of {} tokens is longer than the context of {}"

@@ -9,7 +9,7 @@ from pathlib import Path
 import sentencepiece
 
 from gato_lightning.errors import UserError
-from gato_lightning.vocabulary import NUM_TEXT
+from gato_lightning.tokens.vocabulary import NUM_TEXT
 
 # Texts whose ids are kept, and the characters of the longest: at most 4.5 kB each (4 ids of 2 bytes a character), 75 MB in all.
 CACHED_TEXTS, CACHED_LENGTH = 16384, 256

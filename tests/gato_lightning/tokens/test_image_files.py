@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from gato_lightning.errors import UserError
-from gato_lightning.image_files import ImageSettings
+from gato_lightning.tokens.image_files import ImageSettings
 
 SETTINGS = ImageSettings(height=32, width=48)
 # Quarters of red, green, blue and grey.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gato_lightning.vocabulary import NUM_BINS
+from gato_lightning.tokens.vocabulary import NUM_BINS
 
 MU = 100.0  # Gato, appendix B
 M = 256.0  # Gato, appendix B

@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 from gymnasium import Space, spaces
 
-from gato_lightning.episode import Episode
 from gato_lightning.errors import UserError
-from gato_lightning.leaves import AnyImageLeaf, ImageLeaf, Leaf, TextLeaf, leaves
-from gato_lightning.lengths import OBSERVATION_TOO_LONG, TIMESTEP_TOO_LONG
-from gato_lightning.patches import PATCH, patch_intervals
-from gato_lightning.text import TextTokenizer
-from gato_lightning.vocabulary import NUM_LOCAL, Kind, Vocabulary
+from gato_lightning.tokens.episode import Episode
+from gato_lightning.tokens.lengths import OBSERVATION_TOO_LONG, TIMESTEP_TOO_LONG
+from gato_lightning.tokens.modalities import AnyImageLeaf, ImageLeaf, Leaf, TextLeaf, leaves
+from gato_lightning.tokens.patches import PATCH, patch_intervals
+from gato_lightning.tokens.text import TextTokenizer
+from gato_lightning.tokens.vocabulary import NUM_LOCAL, Kind, Vocabulary
 
 
 @dataclass(frozen=True)

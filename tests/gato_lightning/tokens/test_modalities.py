@@ -6,12 +6,12 @@ from gymnasium import spaces
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from gato_lightning.any_image import AnyImage
-from gato_lightning.episode import Episode
 from gato_lightning.errors import UserError
-from gato_lightning.text import TextTokenizer
-from gato_lightning.timestep import TimestepTokenizer
-from gato_lightning.vocabulary import Vocabulary
+from gato_lightning.tokens.any_image import AnyImage
+from gato_lightning.tokens.episode import Episode
+from gato_lightning.tokens.text import TextTokenizer
+from gato_lightning.tokens.timestep import TimestepTokenizer
+from gato_lightning.tokens.vocabulary import Vocabulary
 
 TEXT = TextTokenizer()
 FIRST = Vocabulary().first_bin

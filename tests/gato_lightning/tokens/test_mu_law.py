@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gato_lightning.continuous import M, bin_centres, inverse_mu_law, mu_law, to_bins
+from gato_lightning.tokens.mu_law import M, bin_centres, inverse_mu_law, mu_law, to_bins
 
 reals = st.floats(allow_nan=False, allow_infinity=True, width=64)
 

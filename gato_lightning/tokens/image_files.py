@@ -9,10 +9,10 @@ import numpy as np
 from gymnasium import Space, spaces
 from PIL import Image, ImageColor, ImageOps
 
-from gato_lightning.any_image import AnyImage
 from gato_lightning.common.settings import PositiveInt, Range, check_settings
 from gato_lightning.errors import UserError
-from gato_lightning.patches import PATCH
+from gato_lightning.tokens.any_image import AnyImage
+from gato_lightning.tokens.patches import PATCH
 
 
 def colour(setting: str, name: str) -> tuple[int, int, int]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from gymnasium import Space, spaces
 
-from gato_lightning.any_image import AnyImage
+from gato_lightning.tokens.any_image import AnyImage
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from gymnasium import spaces
 
-from gato_lightning.continuous import bin_centres, to_bins
-from gato_lightning.vocabulary import NUM_BINS
+from gato_lightning.tokens.mu_law import bin_centres, to_bins
+from gato_lightning.tokens.vocabulary import NUM_BINS
 
 
 class ActionBins(Protocol):

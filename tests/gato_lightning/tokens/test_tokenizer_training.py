@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from gato_lightning.errors import UserError
-from gato_lightning.text import TextTokenizer
-from gato_lightning.tokenizer_training import train_tokenizer
+from gato_lightning.tokens.text import TextTokenizer
+from gato_lightning.tokens.tokenizer_training import train_tokenizer
 
 
 def words(count: int) -> list[str]:

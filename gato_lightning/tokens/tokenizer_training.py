@@ -8,7 +8,7 @@ import sentencepiece
 
 from gato_lightning.common.outputs import check_file
 from gato_lightning.errors import UserError
-from gato_lightning.vocabulary import NUM_TEXT
+from gato_lightning.tokens.vocabulary import NUM_TEXT
 
 
 def train_tokenizer(sources: Sequence[Path], output: Path, vocab_size: int = NUM_TEXT) -> None:
