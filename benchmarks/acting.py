@@ -24,9 +24,9 @@ from benchmarks.training import DTYPES
 from benchmarks.work import TOKENS, Size
 from gato_lightning.model import Gato
 from gato_lightning.policy import ActingSettings, Policy
-from gato_lightning.sequence import Slots
-from gato_lightning.store import EpisodeStore
-from gato_lightning.tasks import ControlTask, Reference
+from gato_lightning.sequences.sequence import Slots
+from gato_lightning.sequences.store import EpisodeStore
+from gato_lightning.sequences.tasks import ControlTask, Reference
 from gato_lightning.tokens.vocabulary import Kind, Vocabulary
 
 CONTEXT = 1020

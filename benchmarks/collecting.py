@@ -10,7 +10,7 @@ from datamodules.control import ControlDataModule
 from datamodules.demonstrations import Finish, Plan
 from datamodules.suites import TASKS
 from datamodules.trajectory import random_return
-from gato_lightning.tasks import DEMONSTRATION_SEED, REFERENCE_SEED
+from gato_lightning.sequences.tasks import DEMONSTRATION_SEED, REFERENCE_SEED
 
 CHOSEN = ("cartpole", "taxi", "lunarlander", "babyai-goto-local", "metaworld-reach-v3")
 OURS, ALONE = "collect", "environment and policies alone"

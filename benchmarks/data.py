@@ -18,10 +18,10 @@ from gymnasium import spaces
 from benchmarks import work
 from benchmarks.harness import Row, interleave
 from benchmarks.work import Size
-from gato_lightning.batch import TokenBatch
-from gato_lightning.segments import PromptSettings, SegmentSampler
-from gato_lightning.sequence import SequencePacker, collate
-from gato_lightning.store import EpisodeStore
+from gato_lightning.sequences.batch import TokenBatch
+from gato_lightning.sequences.segments import PromptSettings, SegmentSampler
+from gato_lightning.sequences.sequence import SequencePacker, collate
+from gato_lightning.sequences.store import EpisodeStore
 from gato_lightning.tokens.episode import Episode
 from gato_lightning.tokens.vocabulary import Vocabulary
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from benchmarks.work import Size
-from gato_lightning.batch import TokenBatch
+from gato_lightning.sequences.batch import TokenBatch
 from gato_lightning.tokens.vocabulary import Vocabulary
 
 

@@ -40,7 +40,7 @@ from datamodules.documents import TOPICS, read
 from datamodules.faults import Fault
 from datamodules.splits import is_held_out
 from datamodules.text import TextDataModule, cut
-from gato_lightning.store import TokenEpisode
+from gato_lightning.sequences.store import TokenEpisode
 from gato_lightning.tokens.image_files import ImageSettings
 from gato_lightning.tokens.patches import PATCH, to_patches
 from gato_lightning.tokens.text import TextTokenizer, default_model_path

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 from gymnasium import Space, spaces
 
-from gato_lightning.batch import TokenBatch
 from gato_lightning.config import GatoConfig
-from gato_lightning.segments import PromptSettings, SegmentSampler
-from gato_lightning.sequence import SequencePacker, collate
-from gato_lightning.store import EpisodeStore, TokenEpisode, write_store
+from gato_lightning.sequences.batch import TokenBatch
+from gato_lightning.sequences.segments import PromptSettings, SegmentSampler
+from gato_lightning.sequences.sequence import SequencePacker, collate
+from gato_lightning.sequences.store import EpisodeStore, TokenEpisode, write_store
 from gato_lightning.tokens.episode import Episode
 from gato_lightning.tokens.text import TextTokenizer
 from gato_lightning.tokens.timestep import TimestepTokenizer

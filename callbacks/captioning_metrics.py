@@ -13,7 +13,7 @@ from callbacks.picture_grid import Line, draw_grid, find_picture, find_texts
 from gato_lightning.common.ranks import together
 from gato_lightning.common.settings import NonNegativeFloat, NonNegativeInt, PositiveInt, Range, Seed, check_settings
 from gato_lightning.sampling import DecodingSettings
-from gato_lightning.tasks import GenerationTask
+from gato_lightning.sequences.tasks import GenerationTask
 
 
 class CaptioningMetrics(HeldOutTextCallback):

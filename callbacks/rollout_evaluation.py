@@ -19,7 +19,7 @@ from gato_lightning.progress_bar import progress_of
 from gato_lightning.report import score_tables, write_csv
 from gato_lightning.rollout import evaluate_tasks, gather_scores
 from gato_lightning.scores import TaskScore, by_domain, interquartile_mean, mean_score, tasks_above
-from gato_lightning.tasks import FINAL_SEED, ROLLOUT_SEED, ControlTask
+from gato_lightning.sequences.tasks import FINAL_SEED, ROLLOUT_SEED, ControlTask
 
 
 class RolloutEvaluation(Callback):

@@ -12,8 +12,8 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
-from gato_lightning.batch import TokenBatch
 from gato_lightning.common.settings import PositiveInt, check_settings
+from gato_lightning.sequences.batch import TokenBatch
 
 _COUNTS = ("tokens", "timesteps", "sequences", "slots")
 

@@ -18,9 +18,9 @@ from datamodules.faults import Fault, check_faults
 from datamodules.stream import Lanes, PartStream
 from gato_lightning.common.settings import PositiveInt, Seed, check_settings
 from gato_lightning.errors import UserError
-from gato_lightning.segments import PromptSettings, SegmentSampler
-from gato_lightning.store import EpisodeStore, TokenEpisode, write_store
-from gato_lightning.tasks import ControlTask, GenerationTask
+from gato_lightning.sequences.segments import PromptSettings, SegmentSampler
+from gato_lightning.sequences.store import EpisodeStore, TokenEpisode, write_store
+from gato_lightning.sequences.tasks import ControlTask, GenerationTask
 from gato_lightning.tokens.episode import Episode
 from gato_lightning.tokens.image_files import ImageSettings
 from gato_lightning.tokens.lengths import TIMESTEP_TOO_LONG, check_length

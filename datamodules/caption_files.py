@@ -9,7 +9,7 @@ from datamodules.base import Split
 from datamodules.held_out import held_out_task, training_task
 from datamodules.image_pairs import ImagePairsDataModule
 from datamodules.image_texts import Reader
-from gato_lightning.tasks import GenerationTask
+from gato_lightning.sequences.tasks import GenerationTask
 
 
 class CaptionFilesDataModule(ImagePairsDataModule):

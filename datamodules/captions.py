@@ -14,7 +14,7 @@ from datamodules.images import PATCH, load, paint
 from datamodules.pairs import grouped
 from datamodules.splits import is_held_out
 from gato_lightning.common.settings import PositiveInt, Range, Seed, ShareBetween
-from gato_lightning.tasks import GenerationTask
+from gato_lightning.sequences.tasks import GenerationTask
 from gato_lightning.tokens.episode import Episode
 from gato_lightning.tokens.image_files import ImageSettings, colour
 

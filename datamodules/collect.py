@@ -17,7 +17,7 @@ from datamodules.faults import Fault, check_faults
 from datamodules.store_locks import locked
 from gato_lightning.common.outputs import check_folder
 from gato_lightning.errors import UserError
-from gato_lightning.store import TokenEpisode, is_store
+from gato_lightning.sequences.store import TokenEpisode, is_store
 from gato_lightning.tokens.episode import Episode
 
 log = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from datamodules.environment_task import EnvironmentTask
 from datamodules.trajectory import Trajectory
 from gato_lightning.common.randomness import Purpose, generator
 from gato_lightning.common.settings import FiniteFloat, NonNegativeFloat, PositiveFloat, PositiveInt, Seed
-from gato_lightning.store import TokenEpisode
-from gato_lightning.tasks import (
+from gato_lightning.sequences.store import TokenEpisode
+from gato_lightning.sequences.tasks import (
     DEMONSTRATION_SEED,
     MAX_EPISODE_STEPS,
     REFERENCE_SEED,

@@ -28,7 +28,7 @@ from datamodules.environment_task import blocks
 from datamodules.minari_files import episode_metadata, plain, versions, write_episode, write_metadata
 from datamodules.suites import Task
 from gato_lightning.errors import ExpertFailure, UserError, said
-from gato_lightning.tasks import DEMONSTRATION_SEED, REFERENCE_SEED
+from gato_lightning.sequences.tasks import DEMONSTRATION_SEED, REFERENCE_SEED
 
 Policy = Literal["expert", "random"]
 DATASET = "expert-v0"  # behind the task's name

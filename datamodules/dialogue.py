@@ -15,7 +15,7 @@ from datamodules.files import find, fingerprint, json_lines, text_field
 from datamodules.splits import is_held_out
 from gato_lightning.common.settings import PositiveInt, Seed, ShareBelowOne, ShareBetween
 from gato_lightning.errors import UserError
-from gato_lightning.store import TokenEpisode
+from gato_lightning.sequences.store import TokenEpisode
 from gato_lightning.tokens.episode import Episode
 from gato_lightning.tokens.lengths import check_length
 

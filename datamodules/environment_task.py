@@ -13,7 +13,7 @@ from datamodules.faults import Fault
 from datamodules.trajectory import random_return
 from gato_lightning.common.settings import PositiveFloat, PositiveInt, Seed
 from gato_lightning.errors import ExpertFailure, UserError, said
-from gato_lightning.tasks import MAX_EPISODE_STEPS
+from gato_lightning.sequences.tasks import MAX_EPISODE_STEPS
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ import gymnasium
 from datamodules.control import ControlDataModule
 from gato_lightning.common.settings import PositiveInt
 from gato_lightning.errors import UserError, unknown
-from gato_lightning.tasks import MAX_EPISODE_STEPS
+from gato_lightning.sequences.tasks import MAX_EPISODE_STEPS
 
 NO_LIMIT = 500  # steps of an episode where the environment sets no limit: the random policy would wander for ever
 

@@ -7,8 +7,8 @@ from typing import Any, Literal
 import numpy as np
 from gymnasium import spaces
 
-from gato_lightning.store import EpisodeStore
-from gato_lightning.tasks import GenerationTask
+from gato_lightning.sequences.store import EpisodeStore
+from gato_lightning.sequences.tasks import GenerationTask
 from gato_lightning.tokens.episode import is_text
 from gato_lightning.tokens.patches import from_patches
 from gato_lightning.tokens.text import TextTokenizer

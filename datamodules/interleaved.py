@@ -18,7 +18,7 @@ from datamodules.splits import is_held_out
 from datamodules.text import cut
 from gato_lightning.common.settings import PositiveInt, Seed, ShareBelowOne, ShareBetween
 from gato_lightning.errors import UserError
-from gato_lightning.store import TokenEpisode
+from gato_lightning.sequences.store import TokenEpisode
 from gato_lightning.tokens.any_image import AnyImage
 from gato_lightning.tokens.episode import Episode
 from gato_lightning.tokens.image_files import ImageSettings

@@ -19,8 +19,8 @@ from datamodules.environment_task import EnvironmentTask, blocks
 from datamodules.minari_files import plain
 from gato_lightning.common.settings import FiniteFloat, PositiveFloat, PositiveInt, Seed
 from gato_lightning.errors import UserError, unknown
-from gato_lightning.store import TokenEpisode
-from gato_lightning.tasks import MAX_EPISODE_STEPS, REFERENCE_SEED, ControlTask, Reference
+from gato_lightning.sequences.store import TokenEpisode
+from gato_lightning.sequences.tasks import MAX_EPISODE_STEPS, REFERENCE_SEED, ControlTask, Reference
 from gato_lightning.tokens.episode import Episode, is_text
 
 

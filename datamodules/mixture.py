@@ -16,12 +16,12 @@ from datamodules.base import Split, TaskDataModule
 from datamodules.collect import prepare
 from datamodules.stream import Lanes
 from datamodules.weights import shares
-from gato_lightning.batch import TokenBatch
 from gato_lightning.common.settings import NonNegativeFloat, NonNegativeInt, PositiveInt, Range, Seed, check_settings
 from gato_lightning.errors import UserError, unknown
-from gato_lightning.segments import PromptSettings
-from gato_lightning.sequence import SequencePacker, Slots, collate
-from gato_lightning.tasks import ControlTask
+from gato_lightning.sequences.batch import TokenBatch
+from gato_lightning.sequences.segments import PromptSettings
+from gato_lightning.sequences.sequence import SequencePacker, Slots, collate
+from gato_lightning.sequences.tasks import ControlTask
 from gato_lightning.tokens.text import TextTokenizer
 from gato_lightning.tokens.vocabulary import Kind, Vocabulary
 

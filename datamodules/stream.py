@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 from datamodules.faults import Fault, check_faults
 from gato_lightning.common.randomness import Purpose, generator
 from gato_lightning.errors import UserError
-from gato_lightning.segments import PromptSettings, SegmentSampler
-from gato_lightning.store import EpisodeStore, write_store
+from gato_lightning.sequences.segments import PromptSettings, SegmentSampler
+from gato_lightning.sequences.store import EpisodeStore, write_store
 
 if TYPE_CHECKING:
     from datamodules.base import Job, TaskDataModule

@@ -15,8 +15,8 @@ from datamodules.pairs import grouped
 from datamodules.splits import is_held_out
 from gato_lightning.common.settings import PositiveInt, Range, Seed, ShareBelowOne, ShareBetween
 from gato_lightning.errors import UserError
-from gato_lightning.store import EpisodeStore
-from gato_lightning.tasks import GenerationTask
+from gato_lightning.sequences.store import EpisodeStore
+from gato_lightning.sequences.tasks import GenerationTask
 from gato_lightning.tokens.episode import Episode
 from gato_lightning.tokens.text import TextTokenizer
 from gato_lightning.tokens.vocabulary import NUM_TEXT

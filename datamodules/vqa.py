@@ -18,7 +18,7 @@ from datamodules.pairs import grouped
 from datamodules.splits import is_held_out
 from gato_lightning.common.settings import PositiveInt, Range, Seed, ShareBetween
 from gato_lightning.errors import UserError, unknown
-from gato_lightning.tasks import GenerationTask
+from gato_lightning.sequences.tasks import GenerationTask
 from gato_lightning.tokens.episode import Episode
 from gato_lightning.tokens.image_files import ImageSettings
 

@@ -12,7 +12,7 @@ from datamodules.files import fingerprint
 from datamodules.held_out import held_out_task
 from datamodules.image_pairs import ImagePairsDataModule
 from datamodules.image_texts import ImageText, Reader
-from gato_lightning.tasks import GenerationTask
+from gato_lightning.sequences.tasks import GenerationTask
 
 
 @dataclass(frozen=True)

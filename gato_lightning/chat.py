@@ -13,7 +13,7 @@ from gato_lightning.decoding import Lanes
 from gato_lightning.errors import UserError
 from gato_lightning.generation import begin_texts, stream, text_slots
 from gato_lightning.sampling import DecodingSettings
-from gato_lightning.sequence import Slots, slots_of
+from gato_lightning.sequences.sequence import Slots, slots_of
 from gato_lightning.tokens.episode import stack
 from gato_lightning.writer import Picture, Writer
 

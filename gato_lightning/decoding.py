@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gato_lightning.batch import TokenBatch
 from gato_lightning.cache import KeyValueCache
 from gato_lightning.model import Gato
 from gato_lightning.precision import compute_dtype
-from gato_lightning.sequence import Slots, collate
+from gato_lightning.sequences.batch import TokenBatch
+from gato_lightning.sequences.sequence import Slots, collate
 
 
 class Lanes:

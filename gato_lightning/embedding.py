@@ -8,9 +8,9 @@ import math
 import torch
 from torch import Tensor, nn
 
-from gato_lightning.batch import TokenBatch
 from gato_lightning.config import GatoConfig
 from gato_lightning.patch_encoder import PatchEncoder
+from gato_lightning.sequences.batch import TokenBatch
 from gato_lightning.tokens.patches import NUM_POSITIONS
 from gato_lightning.tokens.vocabulary import NUM_BINS, NUM_LOCAL, Kind
 

@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from gato_lightning.environment_worker import Outcome, serve
-from gato_lightning.tasks import ControlTask
+from gato_lightning.sequences.tasks import ControlTask
 
 
 class _Worker:

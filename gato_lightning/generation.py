@@ -13,7 +13,7 @@ from gato_lightning.decoding import Lanes, logits_among
 from gato_lightning.errors import UserError
 from gato_lightning.model import Gato
 from gato_lightning.sampling import DecodingSettings, draw
-from gato_lightning.sequence import Slots, slots_of
+from gato_lightning.sequences.sequence import Slots, slots_of
 from gato_lightning.tokens.episode import stack
 from gato_lightning.tokens.lengths import check_length
 from gato_lightning.tokens.timestep import TimestepTokenizer

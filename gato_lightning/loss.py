@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gato_lightning.batch import TokenBatch
 from gato_lightning.model import Gato
 from gato_lightning.padding import pad_rows
 from gato_lightning.precision import compute_dtype
+from gato_lightning.sequences.batch import TokenBatch
 
 
 class LinearCrossEntropy(torch.autograd.Function):

@@ -7,10 +7,10 @@ import numpy as np
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gato_lightning.batch import TokenBatch
 from gato_lightning.cache import KeyValueCache
 from gato_lightning.config import GatoConfig
 from gato_lightning.embedding import TokenEmbedding
+from gato_lightning.sequences.batch import TokenBatch
 from gato_lightning.transformer import Transformer, segment_mask
 
 

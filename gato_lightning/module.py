@@ -13,7 +13,6 @@ from lightning import LightningModule
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
-from gato_lightning.batch import TokenBatch
 from gato_lightning.checkpoint import MARK, load_checkpoint
 from gato_lightning.config import GatoConfig
 from gato_lightning.errors import UserError
@@ -23,6 +22,7 @@ from gato_lightning.loss import token_losses
 from gato_lightning.model import Gato
 from gato_lightning.optimizer import OptimizerConfig, make_optimizer
 from gato_lightning.sampling import DecodingSettings
+from gato_lightning.sequences.batch import TokenBatch
 from gato_lightning.tokens.image_files import ImageSettings
 from gato_lightning.tokens.text import TextTokenizer
 from gato_lightning.tokens.timestep import TimestepTokenizer

@@ -16,9 +16,9 @@ from gato_lightning.common.randomness import Purpose, generator
 from gato_lightning.common.settings import NonNegativeFloat, PositiveInt, check_settings
 from gato_lightning.decoding import Lanes, choose
 from gato_lightning.model import Gato
-from gato_lightning.segments import Segments
-from gato_lightning.sequence import Slots, gather, slots_of
-from gato_lightning.tasks import ControlTask
+from gato_lightning.sequences.segments import Segments
+from gato_lightning.sequences.sequence import Slots, gather, slots_of
+from gato_lightning.sequences.tasks import ControlTask
 from gato_lightning.tokens.episode import stack
 from gato_lightning.tokens.lengths import check_length
 

@@ -15,7 +15,7 @@ from gato_lightning.errors import said
 from gato_lightning.model import Gato
 from gato_lightning.policy import ActingSettings, Policy
 from gato_lightning.scores import EpisodeResult, TaskScore
-from gato_lightning.tasks import ControlTask
+from gato_lightning.sequences.tasks import ControlTask
 from gato_lightning.video import Gif
 
 log = logging.getLogger(__name__)

@@ -32,7 +32,7 @@ from gato_lightning.progress_bar import StepProgressBar
 from gato_lightning.report import control_report, score_tables, write_csv, write_json
 from gato_lightning.rollout import OnEpisode, evaluate_tasks, gather_scores
 from gato_lightning.scores import EpisodeResult, TaskScore
-from gato_lightning.tasks import FINAL_SEED, ControlTask
+from gato_lightning.sequences.tasks import FINAL_SEED, ControlTask
 
 
 class GatoTrainer(Trainer):

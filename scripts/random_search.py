@@ -16,11 +16,11 @@ from rich.progress import Progress
 from datamodules.expert_features import FEATURES
 from datamodules.linear_policy import LinearPolicy
 from datamodules.trajectory import random_return
-from gato_lightning.tasks import REFERENCE_SEED
+from gato_lightning.sequences.tasks import REFERENCE_SEED
 from scripts.expert_recipes import Recipe, literature
 from scripts.search_state import Search
 
-TRAINING_SEED = 500_000_000  # first seeds of episodes, beside those of gato_lightning/tasks.py
+TRAINING_SEED = 500_000_000  # first seeds of episodes, beside those of gato_lightning/sequences/tasks.py
 SELECTION_SEED = 600_000_000
 SELECTION_EPISODES = 4
 SCORE_EPISODES = 10

@@ -15,7 +15,7 @@ from gato_lightning import cli
 from gato_lightning.checkpoint import differences, load_checkpoint
 from gato_lightning.errors import UserError, unknown
 from gato_lightning.scores import EpisodeResult, TaskScore
-from gato_lightning.tasks import FINAL_SEED
+from gato_lightning.sequences.tasks import FINAL_SEED
 from tests.standins import Mixture, Model
 
 BASE = """

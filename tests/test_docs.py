@@ -15,8 +15,8 @@ from datamodules.mixture import MixtureDataModule
 from gato_lightning.config import GatoConfig
 from gato_lightning.module import GatoModule
 from gato_lightning.optimizer import OptimizerConfig
-from gato_lightning.segments import PromptSettings
-from gato_lightning.store import EpisodeStore
+from gato_lightning.sequences.segments import PromptSettings
+from gato_lightning.sequences.store import EpisodeStore
 from run import main
 
 ROOT = Path(__file__).parent.parent

@@ -17,7 +17,7 @@ from gato_lightning.config import GatoConfig
 from gato_lightning.errors import UserError
 from gato_lightning.module import GatoModule
 from gato_lightning.optimizer import OptimizerConfig
-from gato_lightning.tasks import FINAL_SEED, ROLLOUT_SEED
+from gato_lightning.sequences.tasks import FINAL_SEED, ROLLOUT_SEED
 from run import main
 
 TINY = GatoConfig(width=32, depth=1, heads=2, head_size=16, feedforward=64, context_length=64, patch_channels=32)

@@ -7,8 +7,8 @@ import torch
 from callbacks.text_loss import TextLoss, _sequences
 from datamodules.splits import is_held_out
 from gato_lightning.loss import token_losses
-from gato_lightning.segments import Segments
-from gato_lightning.sequence import collate, gather
+from gato_lightning.sequences.segments import Segments
+from gato_lightning.sequences.sequence import collate, gather
 from tests.callbacks.fits import logged, mixture, module, trainer
 
 

@@ -10,8 +10,8 @@ from lightning.pytorch.loggers.logger import DummyLogger
 from torch.utils.data import DataLoader, Dataset
 
 from callbacks.throughput import Throughput
-from gato_lightning.batch import TokenBatch
 from gato_lightning.errors import UserError
+from gato_lightning.sequences.batch import TokenBatch
 
 STEP, WAIT, OTHER = 0.03, 0.09, 0.3  # seconds
 

@@ -12,8 +12,8 @@ from datamodules.collect import prepare
 from datamodules.control import ControlDataModule
 from datamodules.policy import PolicyDataModule
 from gato_lightning.errors import ExpertFailure, UserError
-from gato_lightning.store import EpisodeStore
-from gato_lightning.tasks import REFERENCE_SEED
+from gato_lightning.sequences.store import EpisodeStore
+from gato_lightning.sequences.tasks import REFERENCE_SEED
 from gato_lightning.tokens.text import TextTokenizer
 from gato_lightning.tokens.vocabulary import Vocabulary
 from tests.datamodules.own_envs import DIES, HANGS, LENGTH, RAISES, Walk

@@ -10,8 +10,8 @@ import pytest
 
 from datamodules.dialogue import DialogueDataModule
 from gato_lightning.errors import UserError
-from gato_lightning.segments import PromptSettings, Segments
-from gato_lightning.sequence import gather
+from gato_lightning.sequences.segments import PromptSettings, Segments
+from gato_lightning.sequences.sequence import gather
 from gato_lightning.tokens.vocabulary import Kind, Vocabulary
 from tests.datamodules.vision_files import TOKENIZER, stored
 

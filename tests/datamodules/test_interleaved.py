@@ -8,8 +8,8 @@ import pytest
 
 from datamodules.interleaved import InterleavedDataModule, document_parts
 from gato_lightning.errors import UserError
-from gato_lightning.segments import Segments
-from gato_lightning.sequence import gather
+from gato_lightning.sequences.segments import Segments
+from gato_lightning.sequences.sequence import gather
 from gato_lightning.tokens.image_files import ImageSettings
 from gato_lightning.tokens.patches import from_patches
 from gato_lightning.tokens.vocabulary import Kind

@@ -16,7 +16,7 @@ from datamodules.minari_files import episode_metadata, plain, write_episode, wri
 from datamodules.mixture import MixtureDataModule, TaskSpec
 from datamodules.trajectory import Trajectory, check
 from gato_lightning.errors import UserError
-from gato_lightning.tasks import REFERENCE_SEED, Reference
+from gato_lightning.sequences.tasks import REFERENCE_SEED, Reference
 from tests.datamodules.own_envs import HANGS, RAISES, Walk
 
 

@@ -15,7 +15,7 @@ from datamodules.control import ControlDataModule
 from datamodules.mixture import MixtureDataModule, SequenceDataset, StepSampler, TaskSpec
 from datamodules.toy_text import ToyTextDataModule
 from gato_lightning.errors import UserError
-from gato_lightning.segments import PromptSettings
+from gato_lightning.sequences.segments import PromptSettings
 from gato_lightning.tokens.timestep import TimestepTokenizer
 
 

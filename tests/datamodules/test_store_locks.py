@@ -14,7 +14,7 @@ from gymnasium import spaces
 from datamodules.base import Job, Split, TaskDataModule
 from datamodules.collect import prepare
 from gato_lightning.errors import UserError
-from gato_lightning.store import is_store
+from gato_lightning.sequences.store import is_store
 from gato_lightning.tokens.episode import Episode
 from gato_lightning.tokens.text import TextTokenizer
 from gato_lightning.tokens.vocabulary import Vocabulary

@@ -9,7 +9,7 @@ from datamodules.caption_files import CaptionFilesDataModule
 from datamodules.mixture import MixtureDataModule, TaskSpec
 from datamodules.stream import Lanes, PartStream
 from gato_lightning.errors import UserError
-from gato_lightning.segments import PromptSettings
+from gato_lightning.sequences.segments import PromptSettings
 from gato_lightning.tokens.image_files import ImageSettings
 from gato_lightning.tokens.vocabulary import NUM_TEXT
 from tests.datamodules.test_mixture import running

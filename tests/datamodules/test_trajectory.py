@@ -7,7 +7,7 @@ from gymnasium import spaces
 
 from datamodules.control import ControlDataModule
 from datamodules.trajectory import random_return, sampler
-from gato_lightning.tasks import REFERENCE_SEED
+from gato_lightning.sequences.tasks import REFERENCE_SEED
 
 CHOICES = 10
 NUMBERS = spaces.Discrete(CHOICES)

@@ -18,7 +18,7 @@ from datamodules.toy_text import ToyTextDataModule
 from gato_lightning.common.randomness import Purpose, seed_for
 from gato_lightning.environments import Environments
 from gato_lightning.rollout import play
-from gato_lightning.tasks import ControlTask, Reference
+from gato_lightning.sequences.tasks import ControlTask, Reference
 from gato_lightning.tokens.episode import Episode, stack
 from gato_lightning.tokens.text import TextTokenizer
 from gato_lightning.tokens.vocabulary import Vocabulary

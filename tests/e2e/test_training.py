@@ -20,7 +20,7 @@ from gato_lightning.checkpoint import load_checkpoint
 from gato_lightning.config import GatoConfig
 from gato_lightning.module import GatoModule
 from gato_lightning.optimizer import OptimizerConfig
-from gato_lightning.tasks import FINAL_SEED
+from gato_lightning.sequences.tasks import FINAL_SEED
 from gato_lightning.trainer import GatoTrainer
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,7 @@ from gymnasium import spaces
 
 from gato_lightning.config import GatoConfig
 from gato_lightning.model import Gato
-from gato_lightning.store import EpisodeStore, TokenEpisode, write_store
+from gato_lightning.sequences.store import EpisodeStore, TokenEpisode, write_store
 from gato_lightning.tokens.episode import Episode
 from gato_lightning.tokens.text import TextTokenizer
 from gato_lightning.tokens.timestep import TimestepTokenizer

@@ -8,7 +8,7 @@ from gymnasium import spaces
 from gato_lightning.chat import Chat
 from gato_lightning.errors import UserError
 from gato_lightning.sampling import DecodingSettings
-from gato_lightning.sequence import slots_of
+from gato_lightning.sequences.sequence import slots_of
 from gato_lightning.tokens.episode import Episode
 from gato_lightning.tokens.image_files import ImageSettings
 from gato_lightning.writer import Writer

@@ -9,7 +9,7 @@ import torch
 
 from gato_lightning.decoding import Lanes
 from gato_lightning.model import Gato
-from gato_lightning.sequence import Slots, collate
+from gato_lightning.sequences.sequence import Slots, collate
 from gato_lightning.tokens.vocabulary import Kind, Vocabulary
 
 # New slots of each of three lanes, chunk after chunk.

@@ -17,7 +17,7 @@ from gato_lightning.errors import UserError
 from gato_lightning.report import score_records, scores_of_records, write_csv
 from gato_lightning.rollout import play
 from gato_lightning.scores import summary
-from gato_lightning.tasks import ControlTask, Reference
+from gato_lightning.sequences.tasks import ControlTask, Reference
 from gato_lightning.tokens.timestep import TimestepTokenizer
 from gato_lightning.tokens.vocabulary import Vocabulary
 

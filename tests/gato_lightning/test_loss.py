@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 
 from gato_lightning.loss import LinearCrossEntropy, token_losses
-from gato_lightning.segments import PromptSettings, SegmentSampler
-from gato_lightning.sequence import SequencePacker, collate
+from gato_lightning.sequences.segments import PromptSettings, SegmentSampler
+from gato_lightning.sequences.sequence import SequencePacker, collate
 from gato_lightning.tokens.vocabulary import Kind, Vocabulary
 
 

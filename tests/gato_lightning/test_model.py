@@ -14,8 +14,8 @@ from gato_lightning.embedding import patch_positions
 from gato_lightning.loss import token_losses
 from gato_lightning.model import Gato
 from gato_lightning.patch_encoder import PatchEncoder
-from gato_lightning.segments import PromptSettings, SegmentSampler
-from gato_lightning.sequence import SequencePacker, collate
+from gato_lightning.sequences.segments import PromptSettings, SegmentSampler
+from gato_lightning.sequences.sequence import SequencePacker, collate
 from gato_lightning.tokens.vocabulary import Kind, Vocabulary
 
 CONF = Path(__file__).parents[2] / "conf" / "model"

@@ -12,8 +12,8 @@ from gato_lightning.decoding import choose
 from gato_lightning.errors import UserError
 from gato_lightning.model import Gato
 from gato_lightning.policy import ActingSettings, Policy
-from gato_lightning.sequence import collate, slots_of
-from gato_lightning.tasks import ControlTask, Reference
+from gato_lightning.sequences.sequence import collate, slots_of
+from gato_lightning.sequences.tasks import ControlTask, Reference
 from gato_lightning.tokens.episode import stack
 from gato_lightning.tokens.timestep import TimestepTokenizer
 from gato_lightning.tokens.vocabulary import Vocabulary

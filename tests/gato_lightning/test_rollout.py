@@ -6,7 +6,7 @@ import pytest
 from gato_lightning.environments import Environments
 from gato_lightning.policy import ActingSettings
 from gato_lightning.rollout import evaluate_tasks
-from gato_lightning.tasks import ControlTask, Reference
+from gato_lightning.sequences.tasks import ControlTask, Reference
 from gato_lightning.tokens.timestep import TimestepTokenizer
 from gato_lightning.tokens.vocabulary import Vocabulary
 

@@ -10,7 +10,7 @@ from callbacks.held_out_text import HeldOutTextCallback
 from gato_lightning.common.ranks import gather, together
 from gato_lightning.errors import UserError
 from gato_lightning.sampling import DecodingSettings
-from gato_lightning.tasks import GenerationTask
+from gato_lightning.sequences.tasks import GenerationTask
 
 PATIENCE = 60.0  # seconds
 

@@ -14,11 +14,11 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from gato_lightning.batch import TokenBatch
 from gato_lightning.common.randomness import Purpose, generator
-from gato_lightning.packing import filling, full_context
-from gato_lightning.segments import Segments, SegmentSampler, ranges
-from gato_lightning.store import EpisodeStore
+from gato_lightning.sequences.batch import TokenBatch
+from gato_lightning.sequences.packing import filling, full_context
+from gato_lightning.sequences.segments import Segments, SegmentSampler, ranges
+from gato_lightning.sequences.store import EpisodeStore
 from gato_lightning.tokens.patches import PATCH
 from gato_lightning.tokens.timestep import TokenTimesteps, distinct
 from gato_lightning.tokens.vocabulary import Kind, Vocabulary

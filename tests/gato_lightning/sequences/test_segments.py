@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from gato_lightning.segments import PromptSettings, SegmentSampler
-from gato_lightning.store import EpisodeStore, write_store
+from gato_lightning.sequences.segments import PromptSettings, SegmentSampler
+from gato_lightning.sequences.store import EpisodeStore, write_store
 from tests.gato_lightning.conftest import random_episodes
 
 WIDTH = 4 + 3 + 1 + 2  # slots of a timestep of the test store

@@ -10,7 +10,7 @@ its window: where it does not fit, it gets shorter.
 
 import numpy as np
 
-from gato_lightning.segments import Segments, SegmentSampler, concatenate, ranges
+from gato_lightning.sequences.segments import Segments, SegmentSampler, concatenate, ranges
 
 ROW = 64  # segments in a row at least: where its first context begins is drawn by slots among them
 CONTEXTS = 4  # of a row whose timesteps differ in width; the last is taken, which hardly depends on where the row begins

@@ -9,7 +9,7 @@ import gymnasium
 import numpy as np
 
 from gato_lightning.errors import UserError
-from gato_lightning.store import EpisodeStore
+from gato_lightning.sequences.store import EpisodeStore
 from gato_lightning.tokens.timestep import TimestepTokenizer
 
 SUCCESS = 0.8  # Gato, section 3.1: demonstrations of at least 80% of the expert's return

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from gato_lightning.segments import PromptSettings, SegmentSampler
-from gato_lightning.sequence import SequencePacker, collate, ranges
-from gato_lightning.store import EpisodeStore, TokenEpisode, write_store
+from gato_lightning.sequences.segments import PromptSettings, SegmentSampler
+from gato_lightning.sequences.sequence import SequencePacker, collate, ranges
+from gato_lightning.sequences.store import EpisodeStore, TokenEpisode, write_store
 from gato_lightning.tokens.episode import Episode
 from gato_lightning.tokens.timestep import TimestepTokenizer
 from gato_lightning.tokens.vocabulary import Kind, Vocabulary

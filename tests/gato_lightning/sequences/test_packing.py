@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gato_lightning.segments import PromptSettings, SegmentSampler
-from gato_lightning.sequence import SequencePacker
-from gato_lightning.store import EpisodeStore, TokenEpisode, write_store
+from gato_lightning.sequences.segments import PromptSettings, SegmentSampler
+from gato_lightning.sequences.sequence import SequencePacker
+from gato_lightning.sequences.store import EpisodeStore, TokenEpisode, write_store
 from gato_lightning.tokens.timestep import Layout, TokenTimesteps
 from gato_lightning.tokens.vocabulary import Kind
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from gato_lightning.common.settings import PositiveInt, Share, check_settings
-from gato_lightning.store import EpisodeStore
-from gato_lightning.windows import Windows
+from gato_lightning.sequences.store import EpisodeStore
+from gato_lightning.sequences.windows import Windows
 
 
 @dataclass(frozen=True)

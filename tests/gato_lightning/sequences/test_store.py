@@ -8,7 +8,7 @@ import pytest
 
 from gato_lightning import store as store_module
 from gato_lightning.errors import UserError
-from gato_lightning.store import EpisodeStore, write_store
+from gato_lightning.sequences.store import EpisodeStore, write_store
 from tests.gato_lightning.conftest import random_episodes
 
 
