@@ -13,7 +13,7 @@ from benchmarks.harness import Row, rows
 from benchmarks.peers import Gpt2
 from benchmarks.work import MID, SMALL, SMALL_8, Size
 from gato_lightning.loss import token_losses
-from gato_lightning.model import Gato
+from gato_lightning.model.gato import Gato
 from gato_lightning.optimizer import OptimizerConfig, make_optimizer
 from gato_lightning.sequences.batch import TokenBatch
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from gymnasium import Space, spaces
 
-from gato_lightning.config import GatoConfig
+from gato_lightning.model.config import GatoConfig
 from gato_lightning.sequences.batch import TokenBatch
 from gato_lightning.sequences.segments import PromptSettings, SegmentSampler
 from gato_lightning.sequences.sequence import SequencePacker, collate

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gato_lightning.cache import KeyValueCache
-from gato_lightning.model import Gato
-from gato_lightning.precision import compute_dtype
+from gato_lightning.model.cache import KeyValueCache
+from gato_lightning.model.gato import Gato
+from gato_lightning.model.precision import compute_dtype
 from gato_lightning.sequences.batch import TokenBatch
 from gato_lightning.sequences.sequence import Slots, collate
 

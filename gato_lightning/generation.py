@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gato_lightning.decoding import Lanes, logits_among
 from gato_lightning.errors import UserError
-from gato_lightning.model import Gato
+from gato_lightning.model.gato import Gato
 from gato_lightning.sampling import DecodingSettings, draw
 from gato_lightning.sequences.sequence import Slots, slots_of
 from gato_lightning.tokens.episode import stack

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gato_lightning.model import Gato
-from gato_lightning.padding import pad_rows
-from gato_lightning.precision import compute_dtype
+from gato_lightning.model.gato import Gato
+from gato_lightning.model.padding import pad_rows
+from gato_lightning.model.precision import compute_dtype
 from gato_lightning.sequences.batch import TokenBatch
 
 

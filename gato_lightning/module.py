@@ -13,13 +13,13 @@ from lightning import LightningModule
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
-from gato_lightning.checkpoint import MARK, load_checkpoint
-from gato_lightning.config import GatoConfig
 from gato_lightning.errors import UserError
 from gato_lightning.generation import generate_text
 from gato_lightning.group_means import GroupMeans
 from gato_lightning.loss import token_losses
-from gato_lightning.model import Gato
+from gato_lightning.model.checkpoint import MARK, load_checkpoint
+from gato_lightning.model.config import GatoConfig
+from gato_lightning.model.gato import Gato
 from gato_lightning.optimizer import OptimizerConfig, make_optimizer
 from gato_lightning.sampling import DecodingSettings
 from gato_lightning.sequences.batch import TokenBatch

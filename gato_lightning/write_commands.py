@@ -20,8 +20,8 @@ from jsonargparse import ArgumentParser, Namespace
 
 from gato_lightning.chat import Chat
 from gato_lightning.errors import UserError
+from gato_lightning.model.precision import arithmetic
 from gato_lightning.module import GatoModule
-from gato_lightning.precision import arithmetic
 from gato_lightning.sampling import DecodingSettings
 from gato_lightning.tokens.tokenizer_training import train_tokenizer
 from gato_lightning.writer import Picture

@@ -12,7 +12,7 @@ from PIL import Image
 
 from gato_lightning.errors import UserError, unknown
 from gato_lightning.generation import generate_text
-from gato_lightning.model import Gato
+from gato_lightning.model.gato import Gato
 from gato_lightning.sampling import DecodingSettings
 from gato_lightning.tokens.any_image import AnyImage
 from gato_lightning.tokens.image_files import ImageSettings

@@ -12,8 +12,8 @@ import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from gato_lightning import cli
-from gato_lightning.checkpoint import differences, load_checkpoint
 from gato_lightning.errors import UserError, unknown
+from gato_lightning.model.checkpoint import differences, load_checkpoint
 from gato_lightning.scores import EpisodeResult, TaskScore
 from gato_lightning.sequences.tasks import FINAL_SEED
 from tests.standins import Mixture, Model

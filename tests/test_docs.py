@@ -12,7 +12,7 @@ import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from datamodules.mixture import MixtureDataModule
-from gato_lightning.config import GatoConfig
+from gato_lightning.model.config import GatoConfig
 from gato_lightning.module import GatoModule
 from gato_lightning.optimizer import OptimizerConfig
 from gato_lightning.sequences.segments import PromptSettings

@@ -13,8 +13,8 @@ from callbacks.rollout_evaluation import RolloutEvaluation
 from callbacks.run_report import RunReport
 from datamodules.classic_control import ClassicControlDataModule
 from datamodules.mixture import MixtureDataModule, TaskSpec
-from gato_lightning.config import GatoConfig
 from gato_lightning.errors import UserError
+from gato_lightning.model.config import GatoConfig
 from gato_lightning.module import GatoModule
 from gato_lightning.optimizer import OptimizerConfig
 from gato_lightning.sequences.tasks import FINAL_SEED, ROLLOUT_SEED

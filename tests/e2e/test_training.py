@@ -16,8 +16,8 @@ from lightning.pytorch.plugins.precision import MixedPrecision
 from callbacks.rollout_evaluation import RolloutEvaluation
 from datamodules.classic_control import ClassicControlDataModule
 from datamodules.mixture import MixtureDataModule, TaskSpec
-from gato_lightning.checkpoint import load_checkpoint
-from gato_lightning.config import GatoConfig
+from gato_lightning.model.checkpoint import load_checkpoint
+from gato_lightning.model.config import GatoConfig
 from gato_lightning.module import GatoModule
 from gato_lightning.optimizer import OptimizerConfig
 from gato_lightning.sequences.tasks import FINAL_SEED

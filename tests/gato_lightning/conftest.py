@@ -5,8 +5,8 @@ import pytest
 import torch
 from gymnasium import spaces
 
-from gato_lightning.config import GatoConfig
-from gato_lightning.model import Gato
+from gato_lightning.model.config import GatoConfig
+from gato_lightning.model.gato import Gato
 from gato_lightning.sequences.store import EpisodeStore, TokenEpisode, write_store
 from gato_lightning.tokens.episode import Episode
 from gato_lightning.tokens.text import TextTokenizer

@@ -10,7 +10,7 @@ from gymnasium import spaces
 
 from gato_lightning.decoding import choose
 from gato_lightning.errors import UserError
-from gato_lightning.model import Gato
+from gato_lightning.model.gato import Gato
 from gato_lightning.policy import ActingSettings, Policy
 from gato_lightning.sequences.sequence import collate, slots_of
 from gato_lightning.sequences.tasks import ControlTask, Reference

@@ -8,7 +8,7 @@ from lightning.pytorch.callbacks import RichProgressBar, Timer, TQDMProgressBar
 from lightning.pytorch.demos.boring_classes import BoringModel
 from rich.console import Console
 
-from gato_lightning.checkpoint import MARK
+from gato_lightning.model.checkpoint import MARK
 from gato_lightning.progress_bar import StepProgressBar, progress_of
 from gato_lightning.trainer import GatoTrainer
 

@@ -20,8 +20,8 @@ import gato_lightning
 from datamodules.collect_command import collect
 from datamodules.mixture import MixtureDataModule
 from gato_lightning.common.settings import NonNegativeFloat, PositiveInt, Range, Share, annotations, check_settings
-from gato_lightning.config import GatoConfig
 from gato_lightning.errors import UserError
+from gato_lightning.model.config import GatoConfig
 from gato_lightning.optimizer import OptimizerConfig
 from gato_lightning.sampling import DecodingSettings
 from gato_lightning.trainer import GatoTrainer

@@ -9,11 +9,11 @@ import torch
 import yaml
 from torch import nn
 
-from gato_lightning.config import GatoConfig
-from gato_lightning.embedding import patch_positions
 from gato_lightning.loss import token_losses
-from gato_lightning.model import Gato
-from gato_lightning.patch_encoder import PatchEncoder
+from gato_lightning.model.config import GatoConfig
+from gato_lightning.model.embedding import patch_positions
+from gato_lightning.model.gato import Gato
+from gato_lightning.model.patch_encoder import PatchEncoder
 from gato_lightning.sequences.segments import PromptSettings, SegmentSampler
 from gato_lightning.sequences.sequence import SequencePacker, collate
 from gato_lightning.tokens.vocabulary import Kind, Vocabulary

@@ -7,11 +7,11 @@ import numpy as np
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gato_lightning.cache import KeyValueCache
-from gato_lightning.config import GatoConfig
-from gato_lightning.embedding import TokenEmbedding
+from gato_lightning.model.cache import KeyValueCache
+from gato_lightning.model.config import GatoConfig
+from gato_lightning.model.embedding import TokenEmbedding
+from gato_lightning.model.transformer import Transformer, segment_mask
 from gato_lightning.sequences.batch import TokenBatch
-from gato_lightning.transformer import Transformer, segment_mask
 
 
 class Gato(nn.Module):

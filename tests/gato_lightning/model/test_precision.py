@@ -9,8 +9,8 @@ import pytest
 import torch
 from lightning.pytorch.plugins.precision import MixedPrecision
 
-from gato_lightning import precision
-from gato_lightning.precision import arithmetic, choose_precision
+from gato_lightning.model import precision
+from gato_lightning.model.precision import arithmetic, choose_precision
 from gato_lightning.trainer import GatoTrainer
 
 ROOT = Path(__file__).parents[2]
@@ -51,7 +51,7 @@ def test_a_plugin_is_kept():
 
 
 def test_a_cpu_without_bf16_instructions_computes_in_fp32():
-    code = "from gato_lightning.precision import suitable_precision; print(suitable_precision('cpu'))"
+    code = "from gato_lightning.model.precision import suitable_precision; print(suitable_precision('cpu'))"
     ran = subprocess.run(
         [sys.executable, "-c", code], env={**os.environ, **OLDER}, cwd=ROOT, capture_output=True, text=True, check=True
     )

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gato_lightning.config import GatoConfig
+from gato_lightning.model.config import GatoConfig
 
 
 class Queries(NamedTuple):

@@ -2,7 +2,7 @@
 
 import torch
 
-from gato_lightning.padding import few_lengths, pad_rows
+from gato_lightning.model.padding import few_lengths, pad_rows
 
 
 def test_lengths_are_few_and_hardly_longer():

@@ -7,8 +7,8 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.demos.boring_classes import BoringModel
 from lightning.pytorch.plugins.io import AsyncCheckpointIO, CheckpointIO, TorchCheckpointIO
 
-from gato_lightning.checkpoint import MARK, METADATA, load_checkpoint
 from gato_lightning.errors import UserError
+from gato_lightning.model.checkpoint import MARK, METADATA, load_checkpoint
 from gato_lightning.trainer import GatoTrainer
 
 

@@ -10,11 +10,11 @@ from timm.layers import DropPath
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from gato_lightning.block_attention import BlockAttention, QueryBlock, blocks, turn
-from gato_lightning.cache import KeyValueCache, Queries
-from gato_lightning.config import GatoConfig
-from gato_lightning.linear import Linear
-from gato_lightning.precision import compute_dtype
+from gato_lightning.model.block_attention import BlockAttention, QueryBlock, blocks, turn
+from gato_lightning.model.cache import KeyValueCache, Queries
+from gato_lightning.model.config import GatoConfig
+from gato_lightning.model.linear import Linear
+from gato_lightning.model.precision import compute_dtype
 
 
 def segment_mask(segment: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from timm.layers import GroupNormAct, create_conv2d
 from timm.models.resnetv2 import PreActBasic
 from torch import Tensor, nn
 
-from gato_lightning.padding import pad_rows
+from gato_lightning.model.padding import pad_rows
 from gato_lightning.tokens.patches import PATCH
 
 GROUPS = 32  # Gato, appendix C.2: GroupNorm with 32 groups

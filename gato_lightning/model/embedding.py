@@ -8,8 +8,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from gato_lightning.config import GatoConfig
-from gato_lightning.patch_encoder import PatchEncoder
+from gato_lightning.model.config import GatoConfig
+from gato_lightning.model.patch_encoder import PatchEncoder
 from gato_lightning.sequences.batch import TokenBatch
 from gato_lightning.tokens.patches import NUM_POSITIONS
 from gato_lightning.tokens.vocabulary import NUM_BINS, NUM_LOCAL, Kind

@@ -4,8 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gato_lightning.block_attention import BlockAttention, blocks, turn
-from gato_lightning.transformer import rotary_angles, segment_mask
+from gato_lightning.model.block_attention import BlockAttention, blocks, turn
+from gato_lightning.model.transformer import rotary_angles, segment_mask
 
 B, L, H, K = 2, 300, 3, 16
 
