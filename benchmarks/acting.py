@@ -22,8 +22,8 @@ from benchmarks.harness import Row, rows
 from benchmarks.peers import Gpt2
 from benchmarks.training import DTYPES
 from benchmarks.work import TOKENS, Size
+from gato_lightning.acting.policy import ActingSettings, Policy
 from gato_lightning.model.gato import Gato
-from gato_lightning.policy import ActingSettings, Policy
 from gato_lightning.sequences.sequence import Slots
 from gato_lightning.sequences.store import EpisodeStore
 from gato_lightning.sequences.tasks import ControlTask, Reference

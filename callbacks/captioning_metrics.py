@@ -10,9 +10,9 @@ from callbacks.caption_baselines import constant_caption, nearest
 from callbacks.caption_scores import caption_scores, plain
 from callbacks.held_out_text import HeldOutTextCallback, evenly
 from callbacks.picture_grid import Line, draw_grid, find_picture, find_texts
+from gato_lightning.acting.sampling import DecodingSettings
 from gato_lightning.common.ranks import together
 from gato_lightning.common.settings import NonNegativeFloat, NonNegativeInt, PositiveInt, Range, Seed, check_settings
-from gato_lightning.sampling import DecodingSettings
 from gato_lightning.sequences.tasks import GenerationTask
 
 

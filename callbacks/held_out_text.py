@@ -10,9 +10,9 @@ import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
+from gato_lightning.acting.sampling import DecodingSettings
 from gato_lightning.common.ranks import gather, together
 from gato_lightning.common.settings import NonNegativeInt, Seed, check_settings
-from gato_lightning.sampling import DecodingSettings
 from gato_lightning.sequences.tasks import GenerationTask
 
 log = logging.getLogger(__name__)

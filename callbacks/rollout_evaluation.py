@@ -9,12 +9,12 @@ from lightning.pytorch.callbacks import Callback
 from rich.console import Console
 
 from callbacks.held_out_text import evenly
+from gato_lightning.acting.policy import ActingSettings
 from gato_lightning.common.ranks import together
 from gato_lightning.common.settings import NonNegativeInt, PositiveFloat, PositiveInt, check_settings
 from gato_lightning.environments import Environments
 from gato_lightning.errors import unknown
 from gato_lightning.figures import tasks_above_figure
-from gato_lightning.policy import ActingSettings
 from gato_lightning.progress_bar import progress_of
 from gato_lightning.report import score_tables, write_csv
 from gato_lightning.rollout import evaluate_tasks, gather_scores

@@ -8,12 +8,12 @@ from itertools import zip_longest
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from gato_lightning.acting.policy import ActingSettings, Policy
 from gato_lightning.common.ranks import gather
 from gato_lightning.environment_worker import Outcome
 from gato_lightning.environments import Environments
 from gato_lightning.errors import said
 from gato_lightning.model.gato import Gato
-from gato_lightning.policy import ActingSettings, Policy
 from gato_lightning.scores import EpisodeResult, TaskScore
 from gato_lightning.sequences.tasks import ControlTask
 from gato_lightning.video import Gif

@@ -17,6 +17,7 @@ from lightning.pytorch.utilities import rank_zero_info
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from gato_lightning.acting.policy import ActingSettings
 from gato_lightning.common.outputs import check_file, check_folder
 from gato_lightning.common.ranks import together
 from gato_lightning.common.settings import PositiveFloat, PositiveInt, Seed, check_settings
@@ -27,7 +28,6 @@ from gato_lightning.figures import tasks_above_figure
 from gato_lightning.last_checkpoint import LastCheckpoint
 from gato_lightning.model.checkpoint import GatoCheckpointIO
 from gato_lightning.model.precision import PrecisionChoice, choose_precision
-from gato_lightning.policy import ActingSettings
 from gato_lightning.progress_bar import StepProgressBar
 from gato_lightning.report import control_report, score_tables, write_csv, write_json
 from gato_lightning.rollout import OnEpisode, evaluate_tasks, gather_scores

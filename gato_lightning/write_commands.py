@@ -18,13 +18,13 @@ from pathlib import Path
 import torch
 from jsonargparse import ArgumentParser, Namespace
 
-from gato_lightning.chat import Chat
+from gato_lightning.acting.chat import Chat
+from gato_lightning.acting.sampling import DecodingSettings
+from gato_lightning.acting.writer import Picture
 from gato_lightning.errors import UserError
 from gato_lightning.model.precision import arithmetic
 from gato_lightning.module import GatoModule
-from gato_lightning.sampling import DecodingSettings
 from gato_lightning.tokens.tokenizer_training import train_tokenizer
-from gato_lightning.writer import Picture
 
 LOGS = Path("logs")
 

@@ -13,8 +13,8 @@ from callbacks.captioning_metrics import CaptioningMetrics
 from callbacks.held_out_text import evenly
 from datamodules.caption_files import CaptionFilesDataModule
 from datamodules.mixture import MixtureDataModule, TaskSpec
+from gato_lightning.acting.sampling import DecodingSettings
 from gato_lightning.errors import UserError
-from gato_lightning.sampling import DecodingSettings
 from gato_lightning.tokens.image_files import ImageSettings
 from tests.callbacks.fits import logged, mixture, module, trainer
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gato_lightning.acting.sampling import DecodingSettings
 from gato_lightning.errors import UserError
 from gato_lightning.module import GatoModule
-from gato_lightning.sampling import DecodingSettings
 from gato_lightning.tokens.image_files import ImageSettings
 from run import main
 from tests.callbacks.fits import mixture, module, trainer

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from callbacks.held_out_text import HeldOutTextCallback
+from gato_lightning.acting.sampling import DecodingSettings
 from gato_lightning.common.ranks import gather, together
 from gato_lightning.errors import UserError
-from gato_lightning.sampling import DecodingSettings
 from gato_lightning.sequences.tasks import GenerationTask
 
 PATIENCE = 60.0  # seconds

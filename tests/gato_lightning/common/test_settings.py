@@ -19,11 +19,11 @@ import datamodules
 import gato_lightning
 from datamodules.collect_command import collect
 from datamodules.mixture import MixtureDataModule
+from gato_lightning.acting.sampling import DecodingSettings
 from gato_lightning.common.settings import NonNegativeFloat, PositiveInt, Range, Share, annotations, check_settings
 from gato_lightning.errors import UserError
 from gato_lightning.model.config import GatoConfig
 from gato_lightning.optimizer import OptimizerConfig
-from gato_lightning.sampling import DecodingSettings
 from gato_lightning.trainer import GatoTrainer
 
 

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from gymnasium import spaces
 
-from gato_lightning.decoding import Lanes
+from gato_lightning.acting.decoding import Lanes
+from gato_lightning.acting.generation import begin_texts, stream, text_slots
+from gato_lightning.acting.sampling import DecodingSettings
+from gato_lightning.acting.writer import Picture, Writer
 from gato_lightning.errors import UserError
-from gato_lightning.generation import begin_texts, stream, text_slots
-from gato_lightning.sampling import DecodingSettings
 from gato_lightning.sequences.sequence import Slots, slots_of
 from gato_lightning.tokens.episode import stack
-from gato_lightning.writer import Picture, Writer
 
 USER, ASSISTANT = "user", "assistant"  # the roles of the common `messages` form
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from gato_lightning.decoding import Lanes
+from gato_lightning.acting.decoding import Lanes
 from gato_lightning.model.gato import Gato
 from gato_lightning.sequences.sequence import Slots, collate
 from gato_lightning.tokens.vocabulary import Kind, Vocabulary

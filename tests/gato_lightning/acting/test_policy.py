@@ -8,10 +8,10 @@ import pytest
 import torch
 from gymnasium import spaces
 
-from gato_lightning.decoding import choose
+from gato_lightning.acting.decoding import choose
+from gato_lightning.acting.policy import ActingSettings, Policy
 from gato_lightning.errors import UserError
 from gato_lightning.model.gato import Gato
-from gato_lightning.policy import ActingSettings, Policy
 from gato_lightning.sequences.sequence import collate, slots_of
 from gato_lightning.sequences.tasks import ControlTask, Reference
 from gato_lightning.tokens.episode import stack

@@ -6,10 +6,10 @@ import pytest
 import torch
 from gymnasium import spaces
 
+from gato_lightning.acting.generation import generate_text
+from gato_lightning.acting.sampling import DecodingSettings
 from gato_lightning.errors import UserError
-from gato_lightning.generation import generate_text
 from gato_lightning.model.gato import Gato
-from gato_lightning.sampling import DecodingSettings
 from gato_lightning.sequences.sequence import collate, slots_of
 from gato_lightning.tokens.timestep import TimestepTokenizer
 from gato_lightning.tokens.vocabulary import NUM_TEXT, Kind, Vocabulary

@@ -5,13 +5,13 @@ import pytest
 import torch
 from gymnasium import spaces
 
-from gato_lightning.chat import Chat
+from gato_lightning.acting.chat import Chat
+from gato_lightning.acting.sampling import DecodingSettings
+from gato_lightning.acting.writer import Writer
 from gato_lightning.errors import UserError
-from gato_lightning.sampling import DecodingSettings
 from gato_lightning.sequences.sequence import slots_of
 from gato_lightning.tokens.episode import Episode
 from gato_lightning.tokens.image_files import ImageSettings
-from gato_lightning.writer import Writer
 
 SHORT = DecodingSettings(5)
 

@@ -12,9 +12,9 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from gato_lightning.acting.decoding import Lanes, choose
 from gato_lightning.common.randomness import Purpose, generator
 from gato_lightning.common.settings import NonNegativeFloat, PositiveInt, check_settings
-from gato_lightning.decoding import Lanes, choose
 from gato_lightning.model.gato import Gato
 from gato_lightning.sequences.segments import Segments
 from gato_lightning.sequences.sequence import Slots, gather, slots_of

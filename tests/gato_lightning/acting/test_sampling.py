@@ -5,8 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gato_lightning.acting.sampling import DecodingSettings, draw
 from gato_lightning.errors import UserError
-from gato_lightning.sampling import DecodingSettings, draw
 
 SHARES = torch.tensor([0.05, 0.4, 0.15, 0.3, 0.1])
 

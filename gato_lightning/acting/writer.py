@@ -10,10 +10,10 @@ import torch
 from gymnasium import spaces
 from PIL import Image
 
+from gato_lightning.acting.generation import generate_text
+from gato_lightning.acting.sampling import DecodingSettings
 from gato_lightning.errors import UserError, unknown
-from gato_lightning.generation import generate_text
 from gato_lightning.model.gato import Gato
-from gato_lightning.sampling import DecodingSettings
 from gato_lightning.tokens.any_image import AnyImage
 from gato_lightning.tokens.image_files import ImageSettings
 from gato_lightning.tokens.text import TextTokenizer

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gato_lightning.decoding import Lanes, logits_among
+from gato_lightning.acting.decoding import Lanes, logits_among
+from gato_lightning.acting.sampling import DecodingSettings, draw
 from gato_lightning.errors import UserError
 from gato_lightning.model.gato import Gato
-from gato_lightning.sampling import DecodingSettings, draw
 from gato_lightning.sequences.sequence import Slots, slots_of
 from gato_lightning.tokens.episode import stack
 from gato_lightning.tokens.lengths import check_length
