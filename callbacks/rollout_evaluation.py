@@ -12,13 +12,13 @@ from callbacks.held_out_text import evenly
 from gato_lightning.acting.policy import ActingSettings
 from gato_lightning.common.ranks import together
 from gato_lightning.common.settings import NonNegativeInt, PositiveFloat, PositiveInt, check_settings
-from gato_lightning.environments import Environments
 from gato_lightning.errors import unknown
-from gato_lightning.figures import tasks_above_figure
+from gato_lightning.evaluation.environments import Environments
+from gato_lightning.evaluation.figures import tasks_above_figure
+from gato_lightning.evaluation.report import score_tables, write_csv
+from gato_lightning.evaluation.rollout import evaluate_tasks, gather_scores
+from gato_lightning.evaluation.scores import TaskScore, by_domain, interquartile_mean, mean_score, tasks_above
 from gato_lightning.progress_bar import progress_of
-from gato_lightning.report import score_tables, write_csv
-from gato_lightning.rollout import evaluate_tasks, gather_scores
-from gato_lightning.scores import TaskScore, by_domain, interquartile_mean, mean_score, tasks_above
 from gato_lightning.sequences.tasks import FINAL_SEED, ROLLOUT_SEED, ControlTask
 
 

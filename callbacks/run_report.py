@@ -16,7 +16,7 @@ from rich.table import Table
 
 from gato_lightning.common.ranks import together
 from gato_lightning.common.tables import narrow_table
-from gato_lightning.report import control_report, write_json
+from gato_lightning.evaluation.report import control_report, write_json
 
 PACKAGES = ("gato-lightning", "torch", "lightning", "timm", "gymnasium", "numpy")
 

@@ -21,17 +21,17 @@ from gato_lightning.acting.policy import ActingSettings
 from gato_lightning.common.outputs import check_file, check_folder
 from gato_lightning.common.ranks import together
 from gato_lightning.common.settings import PositiveFloat, PositiveInt, Seed, check_settings
-from gato_lightning.environments import Environments
-from gato_lightning.episode_log import EpisodeLog
 from gato_lightning.errors import UserError, unknown
-from gato_lightning.figures import tasks_above_figure
+from gato_lightning.evaluation.environments import Environments
+from gato_lightning.evaluation.episode_log import EpisodeLog
+from gato_lightning.evaluation.figures import tasks_above_figure
+from gato_lightning.evaluation.report import control_report, score_tables, write_csv, write_json
+from gato_lightning.evaluation.rollout import OnEpisode, evaluate_tasks, gather_scores
+from gato_lightning.evaluation.scores import EpisodeResult, TaskScore
 from gato_lightning.last_checkpoint import LastCheckpoint
 from gato_lightning.model.checkpoint import GatoCheckpointIO
 from gato_lightning.model.precision import PrecisionChoice, choose_precision
 from gato_lightning.progress_bar import StepProgressBar
-from gato_lightning.report import control_report, score_tables, write_csv, write_json
-from gato_lightning.rollout import OnEpisode, evaluate_tasks, gather_scores
-from gato_lightning.scores import EpisodeResult, TaskScore
 from gato_lightning.sequences.tasks import FINAL_SEED, ControlTask
 
 

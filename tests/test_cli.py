@@ -13,8 +13,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from gato_lightning import cli
 from gato_lightning.errors import UserError, unknown
+from gato_lightning.evaluation.scores import EpisodeResult, TaskScore
 from gato_lightning.model.checkpoint import differences, load_checkpoint
-from gato_lightning.scores import EpisodeResult, TaskScore
 from gato_lightning.sequences.tasks import FINAL_SEED
 from tests.standins import Mixture, Model
 

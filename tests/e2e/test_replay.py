@@ -16,8 +16,8 @@ from datamodules.metaworld import MetaWorldDataModule
 from datamodules.mujoco import MujocoDataModule
 from datamodules.toy_text import ToyTextDataModule
 from gato_lightning.common.randomness import Purpose, seed_for
-from gato_lightning.environments import Environments
-from gato_lightning.rollout import play
+from gato_lightning.evaluation.environments import Environments
+from gato_lightning.evaluation.rollout import play
 from gato_lightning.sequences.tasks import ControlTask, Reference
 from gato_lightning.tokens.episode import Episode, stack
 from gato_lightning.tokens.text import TextTokenizer

@@ -6,7 +6,7 @@ from datamodules.classic_control import ClassicControlDataModule
 from datamodules.collect_command import collect
 from datamodules.mixture import MixtureDataModule, TaskSpec
 from gato_lightning.errors import UserError
-from gato_lightning.report_page import report
+from gato_lightning.evaluation.report_page import report
 from gato_lightning.tokens.tokenizer_training import train_tokenizer
 
 

@@ -6,9 +6,9 @@ import pytest
 from rich.console import Console
 
 from callbacks.run_report import mixture_table
-from gato_lightning.published import PUBLISHED
-from gato_lightning.report import score_tables
-from gato_lightning.scores import EpisodeResult, TaskScore
+from gato_lightning.evaluation.published import PUBLISHED
+from gato_lightning.evaluation.report import score_tables
+from gato_lightning.evaluation.scores import EpisodeResult, TaskScore
 
 NAMES = {
     "pendulum": "classic-control",

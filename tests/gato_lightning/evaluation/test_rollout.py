@@ -4,8 +4,8 @@ import gymnasium
 import pytest
 
 from gato_lightning.acting.policy import ActingSettings
-from gato_lightning.environments import Environments
-from gato_lightning.rollout import evaluate_tasks
+from gato_lightning.evaluation.environments import Environments
+from gato_lightning.evaluation.rollout import evaluate_tasks
 from gato_lightning.sequences.tasks import ControlTask, Reference
 from gato_lightning.tokens.timestep import TimestepTokenizer
 from gato_lightning.tokens.vocabulary import Vocabulary

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from gato_lightning.environments import Environments
-from gato_lightning.episode_log import EpisodeLog
 from gato_lightning.errors import UserError
-from gato_lightning.report import score_records, scores_of_records, write_csv
-from gato_lightning.rollout import play
-from gato_lightning.scores import summary
+from gato_lightning.evaluation.environments import Environments
+from gato_lightning.evaluation.episode_log import EpisodeLog
+from gato_lightning.evaluation.report import score_records, scores_of_records, write_csv
+from gato_lightning.evaluation.rollout import play
+from gato_lightning.evaluation.scores import summary
 from gato_lightning.sequences.tasks import ControlTask, Reference
 from gato_lightning.tokens.timestep import TimestepTokenizer
 from gato_lightning.tokens.vocabulary import Vocabulary

@@ -13,9 +13,9 @@ import gymnasium
 import numpy as np
 
 from gato_lightning.errors import UserError, said
-from gato_lightning.observations import fault
+from gato_lightning.evaluation.observations import fault
+from gato_lightning.evaluation.video import MAX_FRAMES, Gif, encode_gif
 from gato_lightning.sequences.tasks import ControlTask
-from gato_lightning.video import MAX_FRAMES, Gif, encode_gif
 
 KEPT = 32  # idle environments that a worker keeps: making one can cost more than an episode in it
 

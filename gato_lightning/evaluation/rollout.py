@@ -10,13 +10,13 @@ from typing import Any, Protocol
 
 from gato_lightning.acting.policy import ActingSettings, Policy
 from gato_lightning.common.ranks import gather
-from gato_lightning.environment_worker import Outcome
-from gato_lightning.environments import Environments
 from gato_lightning.errors import said
+from gato_lightning.evaluation.environment_worker import Outcome
+from gato_lightning.evaluation.environments import Environments
+from gato_lightning.evaluation.scores import EpisodeResult, TaskScore
+from gato_lightning.evaluation.video import Gif
 from gato_lightning.model.gato import Gato
-from gato_lightning.scores import EpisodeResult, TaskScore
 from gato_lightning.sequences.tasks import ControlTask
-from gato_lightning.video import Gif
 
 log = logging.getLogger(__name__)
 

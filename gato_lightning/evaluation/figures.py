@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from gato_lightning.scores import TaskScore, by_domain, counted_scores, interquartile_mean, tasks_above
+from gato_lightning.evaluation.scores import TaskScore, by_domain, counted_scores, interquartile_mean, tasks_above
 
 PERCENT = range(101)
 

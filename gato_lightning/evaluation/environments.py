@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from multiprocessing.connection import Connection
 from typing import Any
 
-from gato_lightning.environment_worker import Outcome, serve
+from gato_lightning.evaluation.environment_worker import Outcome, serve
 from gato_lightning.sequences.tasks import ControlTask
 
 

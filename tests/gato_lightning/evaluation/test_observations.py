@@ -8,7 +8,7 @@ from gymnasium import spaces
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gato_lightning.observations import fault
+from gato_lightning.evaluation.observations import fault
 
 SPACE = spaces.Dict(
     {

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from gato_lightning.scores import EpisodeResult
+from gato_lightning.evaluation.scores import EpisodeResult
 
 
 class EpisodeLog:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from gato_lightning.errors import UserError
-from gato_lightning.report import control_report, scores_of_records, write_csv, write_json
-from gato_lightning.report_page import page, read_run
-from gato_lightning.scores import EpisodeResult, TaskScore
-from gato_lightning.video import encode_gif
+from gato_lightning.evaluation.report import control_report, scores_of_records, write_csv, write_json
+from gato_lightning.evaluation.report_page import page, read_run
+from gato_lightning.evaluation.scores import EpisodeResult, TaskScore
+from gato_lightning.evaluation.video import encode_gif
 
 
 def scores() -> list[TaskScore]:

@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from gato_lightning.common.tables import narrow_table
-from gato_lightning.published import of_domains
-from gato_lightning.scores import EpisodeResult, TaskScore, by_domain, mean_score, summary, task_interval
+from gato_lightning.evaluation.published import of_domains
+from gato_lightning.evaluation.scores import EpisodeResult, TaskScore, by_domain, mean_score, summary, task_interval
 
 CSV_COLUMNS = ("task", "domain", "seed", "length", "return", "score", "success", "failure", "truncated")
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from gato_lightning.video import Gif
+from gato_lightning.evaluation.video import Gif
 
 PERCENTAGES = (25, 50, 75, 100)  # of expert, in tables
 RESAMPLES = 2000

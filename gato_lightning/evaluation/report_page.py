@@ -16,10 +16,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from gato_lightning.common.outputs import check_file
 from gato_lightning.errors import UserError
-from gato_lightning.figures import curves_figure, runs_figure, tasks_above_figure
-from gato_lightning.published import PUBLISHED
-from gato_lightning.report import interval_text, scores_of_records
-from gato_lightning.scores import TaskScore, summary, task_interval
+from gato_lightning.evaluation.figures import curves_figure, runs_figure, tasks_above_figure
+from gato_lightning.evaluation.published import PUBLISHED
+from gato_lightning.evaluation.report import interval_text, scores_of_records
+from gato_lightning.evaluation.scores import TaskScore, summary, task_interval
 
 TEMPLATE = Path(__file__).with_suffix(".html")
 # Of TensorBoard's scalars; what begins so is drawn.

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from gato_lightning.scores import EpisodeResult, TaskScore, interquartile_mean, mean_score, summary, task_interval, tasks_above
+from gato_lightning.evaluation.scores import (
+    EpisodeResult,
+    TaskScore,
+    interquartile_mean,
+    mean_score,
+    summary,
+    task_interval,
+    tasks_above,
+)
 
 
 def played(task: str, returns: list[float], expert=1.0, random=0.0, domain="d", failures=0) -> TaskScore:
