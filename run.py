@@ -2,7 +2,7 @@
 
 from datamodules.mixture import MixtureDataModule
 from gato_lightning.cli import run
-from gato_lightning.module import GatoModule
+from gato_lightning.training.module import GatoModule
 
 COMMANDS = {
     "collect": "datamodules.collect_command:collect",

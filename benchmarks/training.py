@@ -12,10 +12,10 @@ from benchmarks import work
 from benchmarks.harness import Row, rows
 from benchmarks.peers import Gpt2
 from benchmarks.work import MID, SMALL, SMALL_8, Size
-from gato_lightning.loss import token_losses
 from gato_lightning.model.gato import Gato
-from gato_lightning.optimizer import OptimizerConfig, make_optimizer
 from gato_lightning.sequences.batch import TokenBatch
+from gato_lightning.training.loss import token_losses
+from gato_lightning.training.optimizer import OptimizerConfig, make_optimizer
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 AS_USED = "GPT-2 as used: all logits, AdamW"

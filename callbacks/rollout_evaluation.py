@@ -18,8 +18,8 @@ from gato_lightning.evaluation.figures import tasks_above_figure
 from gato_lightning.evaluation.report import score_tables, write_csv
 from gato_lightning.evaluation.rollout import evaluate_tasks, gather_scores
 from gato_lightning.evaluation.scores import TaskScore, by_domain, interquartile_mean, mean_score, tasks_above
-from gato_lightning.progress_bar import progress_of
 from gato_lightning.sequences.tasks import FINAL_SEED, ROLLOUT_SEED, ControlTask
+from gato_lightning.training.progress_bar import progress_of
 
 
 class RolloutEvaluation(Callback):

@@ -13,13 +13,13 @@ from callbacks.held_out_text import HeldOutTextCallback
 from callbacks.text_baselines import ngram_bits_per_byte, zlib_bits_per_byte
 from gato_lightning.common.ranks import together
 from gato_lightning.common.settings import NonNegativeInt, PositiveInt, check_settings
-from gato_lightning.loss import token_losses
 from gato_lightning.sequences.segments import Segments
 from gato_lightning.sequences.sequence import collate, gather
 from gato_lightning.sequences.store import EpisodeStore
 from gato_lightning.sequences.tasks import GenerationTask
 from gato_lightning.tokens.text import TextTokenizer
 from gato_lightning.tokens.vocabulary import NUM_TEXT
+from gato_lightning.training.loss import token_losses
 
 
 class TextLoss(HeldOutTextCallback):

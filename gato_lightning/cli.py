@@ -39,7 +39,7 @@ from gato_lightning.model.checkpoint import differences
 from gato_lightning.quiet import quiet
 from gato_lightning.run_config import SaveRunConfig, config_beside
 from gato_lightning.task_stanzas import bad_stanza, check_task_names, stanzas, task_overrides
-from gato_lightning.trainer import GatoTrainer
+from gato_lightning.training.trainer import GatoTrainer
 
 # Lightning's Timer has an enum for a default where it says `str`, and a config that holds it could not be written.
 yaml.SafeDumper.add_multi_representer(Enum, lambda dumper, value: dumper.represent_data(value.value))

@@ -23,8 +23,8 @@ from gato_lightning.acting.sampling import DecodingSettings
 from gato_lightning.acting.writer import Picture
 from gato_lightning.errors import UserError
 from gato_lightning.model.precision import arithmetic
-from gato_lightning.module import GatoModule
 from gato_lightning.tokens.tokenizer_training import train_tokenizer
+from gato_lightning.training.module import GatoModule
 
 LOGS = Path("logs")
 

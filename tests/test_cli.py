@@ -314,7 +314,7 @@ class TestRollout:
             played = [EpisodeResult(first_seed + i, 1.0, 5) for i in range(episodes)]
             return [TaskScore(task.name, task.domain, 2.0, 0.0, played) for task in tasks]
 
-        monkeypatch.setattr("gato_lightning.trainer.evaluate_tasks", evaluate_tasks)
+        monkeypatch.setattr("gato_lightning.training.trainer.evaluate_tasks", evaluate_tasks)
         return asked
 
     def test_plays_all_tasks_and_shows_and_writes_the_scores(self, checkpoint, evaluation, folder, capsys):

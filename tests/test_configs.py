@@ -8,8 +8,8 @@ import yaml
 
 import run
 from datamodules.mixture import MixtureDataModule
-from gato_lightning.module import GatoModule
-from gato_lightning.trainer import GatoTrainer
+from gato_lightning.training.module import GatoModule
+from gato_lightning.training.trainer import GatoTrainer
 
 CONF = Path(__file__).parents[1] / "conf"
 MAIN = CONF / "gato_small.yaml"
@@ -57,7 +57,7 @@ def test_the_main_config_has_every_task(built):
 def test_overlays_build_behind_the_main_config(built, overlay, monkeypatch):
     # Building the larger models takes memory and time, and their sizes are tested elsewhere.
     if "model" in overlay.parts:
-        monkeypatch.setattr("gato_lightning.module.Gato", lambda config: torch.nn.Linear(1, 1))
+        monkeypatch.setattr("gato_lightning.training.module.Gato", lambda config: torch.nn.Linear(1, 1))
     assert set(built(MAIN, overlay)["data"].tasks) >= CONTROL
 
 

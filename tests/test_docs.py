@@ -13,10 +13,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from datamodules.mixture import MixtureDataModule
 from gato_lightning.model.config import GatoConfig
-from gato_lightning.module import GatoModule
-from gato_lightning.optimizer import OptimizerConfig
 from gato_lightning.sequences.segments import PromptSettings
 from gato_lightning.sequences.store import EpisodeStore
+from gato_lightning.training.module import GatoModule
+from gato_lightning.training.optimizer import OptimizerConfig
 from run import main
 
 ROOT = Path(__file__).parent.parent

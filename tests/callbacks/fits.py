@@ -15,7 +15,7 @@ from datamodules.mixture import MixtureDataModule, TaskSpec
 from datamodules.text import TextDataModule
 from datamodules.vqa import VqaDataModule
 from gato_lightning.model.config import GatoConfig
-from gato_lightning.module import GatoModule
+from gato_lightning.training.module import GatoModule
 
 # Shared by all fits, so that demonstrations are made once.
 _SHARED = TemporaryDirectory()

@@ -15,9 +15,9 @@ from datamodules.classic_control import ClassicControlDataModule
 from datamodules.mixture import MixtureDataModule, TaskSpec
 from gato_lightning.errors import UserError
 from gato_lightning.model.config import GatoConfig
-from gato_lightning.module import GatoModule
-from gato_lightning.optimizer import OptimizerConfig
 from gato_lightning.sequences.tasks import FINAL_SEED, ROLLOUT_SEED
+from gato_lightning.training.module import GatoModule
+from gato_lightning.training.optimizer import OptimizerConfig
 from run import main
 
 TINY = GatoConfig(width=32, depth=1, heads=2, head_size=16, feedforward=64, context_length=64, patch_channels=32)

@@ -6,9 +6,9 @@ import torch
 
 from callbacks.text_loss import TextLoss, _sequences
 from datamodules.splits import is_held_out
-from gato_lightning.loss import token_losses
 from gato_lightning.sequences.segments import Segments
 from gato_lightning.sequences.sequence import collate, gather
+from gato_lightning.training.loss import token_losses
 from tests.callbacks.fits import logged, mixture, module, trainer
 
 

@@ -18,10 +18,10 @@ from datamodules.classic_control import ClassicControlDataModule
 from datamodules.mixture import MixtureDataModule, TaskSpec
 from gato_lightning.model.checkpoint import load_checkpoint
 from gato_lightning.model.config import GatoConfig
-from gato_lightning.module import GatoModule
-from gato_lightning.optimizer import OptimizerConfig
 from gato_lightning.sequences.tasks import FINAL_SEED
-from gato_lightning.trainer import GatoTrainer
+from gato_lightning.training.module import GatoModule
+from gato_lightning.training.optimizer import OptimizerConfig
+from gato_lightning.training.trainer import GatoTrainer
 
 ROOT = Path(__file__).parents[2]
 STEPS = 12

@@ -9,8 +9,8 @@ from PIL import Image
 
 from gato_lightning.acting.sampling import DecodingSettings
 from gato_lightning.errors import UserError
-from gato_lightning.module import GatoModule
 from gato_lightning.tokens.image_files import ImageSettings
+from gato_lightning.training.module import GatoModule
 from run import main
 from tests.callbacks.fits import mixture, module, trainer
 

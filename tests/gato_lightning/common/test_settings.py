@@ -23,8 +23,8 @@ from gato_lightning.acting.sampling import DecodingSettings
 from gato_lightning.common.settings import NonNegativeFloat, PositiveInt, Range, Share, annotations, check_settings
 from gato_lightning.errors import UserError
 from gato_lightning.model.config import GatoConfig
-from gato_lightning.optimizer import OptimizerConfig
-from gato_lightning.trainer import GatoTrainer
+from gato_lightning.training.optimizer import OptimizerConfig
+from gato_lightning.training.trainer import GatoTrainer
 
 
 def named_by_configs() -> list[Callable[..., Any]]:

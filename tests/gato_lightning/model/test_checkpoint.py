@@ -9,7 +9,7 @@ from lightning.pytorch.plugins.io import AsyncCheckpointIO, CheckpointIO, TorchC
 
 from gato_lightning.errors import UserError
 from gato_lightning.model.checkpoint import MARK, METADATA, load_checkpoint
-from gato_lightning.trainer import GatoTrainer
+from gato_lightning.training.trainer import GatoTrainer
 
 
 class Model(BoringModel):

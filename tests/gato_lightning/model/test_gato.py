@@ -9,7 +9,6 @@ import torch
 import yaml
 from torch import nn
 
-from gato_lightning.loss import token_losses
 from gato_lightning.model.config import GatoConfig
 from gato_lightning.model.embedding import patch_positions
 from gato_lightning.model.gato import Gato
@@ -17,6 +16,7 @@ from gato_lightning.model.patch_encoder import PatchEncoder
 from gato_lightning.sequences.segments import PromptSettings, SegmentSampler
 from gato_lightning.sequences.sequence import SequencePacker, collate
 from gato_lightning.tokens.vocabulary import Kind, Vocabulary
+from gato_lightning.training.loss import token_losses
 
 CONF = Path(__file__).parents[2] / "conf" / "model"
 

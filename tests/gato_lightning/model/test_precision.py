@@ -11,7 +11,7 @@ from lightning.pytorch.plugins.precision import MixedPrecision
 
 from gato_lightning.model import precision
 from gato_lightning.model.precision import arithmetic, choose_precision
-from gato_lightning.trainer import GatoTrainer
+from gato_lightning.training.trainer import GatoTrainer
 
 ROOT = Path(__file__).parents[2]
 OLDER = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}

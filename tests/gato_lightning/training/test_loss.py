@@ -7,10 +7,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gato_lightning.loss import LinearCrossEntropy, token_losses
 from gato_lightning.sequences.segments import PromptSettings, SegmentSampler
 from gato_lightning.sequences.sequence import SequencePacker, collate
 from gato_lightning.tokens.vocabulary import Kind, Vocabulary
+from gato_lightning.training.loss import LinearCrossEntropy, token_losses
 
 
 def test_hand_made_numbers():

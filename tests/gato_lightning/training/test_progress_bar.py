@@ -9,8 +9,8 @@ from lightning.pytorch.demos.boring_classes import BoringModel
 from rich.console import Console
 
 from gato_lightning.model.checkpoint import MARK
-from gato_lightning.progress_bar import StepProgressBar, progress_of
-from gato_lightning.trainer import GatoTrainer
+from gato_lightning.training.progress_bar import StepProgressBar, progress_of
+from gato_lightning.training.trainer import GatoTrainer
 
 
 class Model(BoringModel):

@@ -28,11 +28,11 @@ from gato_lightning.evaluation.figures import tasks_above_figure
 from gato_lightning.evaluation.report import control_report, score_tables, write_csv, write_json
 from gato_lightning.evaluation.rollout import OnEpisode, evaluate_tasks, gather_scores
 from gato_lightning.evaluation.scores import EpisodeResult, TaskScore
-from gato_lightning.last_checkpoint import LastCheckpoint
 from gato_lightning.model.checkpoint import GatoCheckpointIO
 from gato_lightning.model.precision import PrecisionChoice, choose_precision
-from gato_lightning.progress_bar import StepProgressBar
 from gato_lightning.sequences.tasks import FINAL_SEED, ControlTask
+from gato_lightning.training.last_checkpoint import LastCheckpoint
+from gato_lightning.training.progress_bar import StepProgressBar
 
 
 class GatoTrainer(Trainer):

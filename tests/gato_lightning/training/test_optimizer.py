@@ -5,7 +5,7 @@ import math
 import pytest
 from torch import nn
 
-from gato_lightning.optimizer import OptimizerConfig, make_optimizer
+from gato_lightning.training.optimizer import OptimizerConfig, make_optimizer
 
 CONFIG = OptimizerConfig(learning_rate=1e-3, warmup_steps=10, warmup_from=1e-7, final_fraction=0.1)
 

@@ -17,17 +17,17 @@ from gato_lightning.acting.generation import generate_text
 from gato_lightning.acting.sampling import DecodingSettings
 from gato_lightning.acting.writer import Writer
 from gato_lightning.errors import UserError
-from gato_lightning.group_means import GroupMeans
-from gato_lightning.loss import token_losses
 from gato_lightning.model.checkpoint import MARK, load_checkpoint
 from gato_lightning.model.config import GatoConfig
 from gato_lightning.model.gato import Gato
-from gato_lightning.optimizer import OptimizerConfig, make_optimizer
 from gato_lightning.sequences.batch import TokenBatch
 from gato_lightning.tokens.image_files import ImageSettings
 from gato_lightning.tokens.text import TextTokenizer
 from gato_lightning.tokens.timestep import TimestepTokenizer
 from gato_lightning.tokens.vocabulary import Kind, Vocabulary
+from gato_lightning.training.group_means import GroupMeans
+from gato_lightning.training.loss import token_losses
+from gato_lightning.training.optimizer import OptimizerConfig, make_optimizer
 
 
 class GatoModule(LightningModule):
