@@ -1,12 +1,12 @@
 """Trains, tests and plays Gato: `python run.py fit --config conf/gato_small.yaml`, `python run.py --help`."""
 
 from datamodules.mixture import MixtureDataModule
-from gato_lightning.cli import run
+from gato_lightning.cli.main import run
 from gato_lightning.training.module import GatoModule
 
 COMMANDS = {
     "collect": "datamodules.collect_command:collect",
-    **{name: f"gato_lightning.write_commands:{name}" for name in ("caption", "answer", "chat", "tokenizer")},
+    **{name: f"gato_lightning.cli.write_commands:{name}" for name in ("caption", "answer", "chat", "tokenizer")},
 }
 
 

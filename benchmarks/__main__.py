@@ -7,7 +7,7 @@ from pathlib import Path
 import transformers
 
 from benchmarks import acting, collecting, data, harness, memory, preparing, reading, training
-from gato_lightning.allocator import keep_freed_memory
+from gato_lightning.cli.allocator import keep_freed_memory
 
 PARTS = {
     "training": training.run,

@@ -11,7 +11,6 @@ import torch
 import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from gato_lightning import cli
 from gato_lightning.errors import UserError, unknown
 from gato_lightning.evaluation.scores import EpisodeResult, TaskScore
 from gato_lightning.model.checkpoint import differences, load_checkpoint

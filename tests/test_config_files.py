@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gato_lightning.config_files import merge, read_config, read_config_files, split_config_args, to_yaml
+from gato_lightning.cli.config_files import merge, read_config, read_config_files, split_config_args, to_yaml
 from gato_lightning.errors import UserError
 
 

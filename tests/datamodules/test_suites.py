@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from datamodules.suites import SUITES, TASKS, find, suite
-from gato_lightning.config_files import read_config
+from gato_lightning.cli.config_files import read_config
 from gato_lightning.errors import UserError
 
 OVERLAYS = {path.stem: path for path in (Path(__file__).parents[2] / "conf" / "task").glob("*.yaml") if path.stem in SUITES}

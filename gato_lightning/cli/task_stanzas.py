@@ -9,7 +9,7 @@ from jsonargparse import ArgumentParser
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from gato_lightning.config_files import to_yaml
+from gato_lightning.cli.config_files import to_yaml
 from gato_lightning.errors import UserError, mistake_in, unknown
 
 _OVERRIDE = re.compile(r"--data\.tasks\.(?P<task>[^.=]+)(?P<rest>[^=]*)(?P<value>=.*)?")

@@ -30,15 +30,15 @@ from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from omegaconf.errors import OmegaConfBaseException
 
-from gato_lightning.allocator import keep_freed_memory
-from gato_lightning.config_files import read_config_files, split_config_args, to_yaml
+from gato_lightning.cli.allocator import keep_freed_memory
+from gato_lightning.cli.config_files import read_config_files, split_config_args, to_yaml
+from gato_lightning.cli.explain import explain
+from gato_lightning.cli.quiet import quiet
+from gato_lightning.cli.run_config import SaveRunConfig, config_beside
+from gato_lightning.cli.task_stanzas import bad_stanza, check_task_names, stanzas, task_overrides
 from gato_lightning.errors import UserError, mistake_in
 from gato_lightning.evaluation.report_page import report
-from gato_lightning.explain import explain
 from gato_lightning.model.checkpoint import differences
-from gato_lightning.quiet import quiet
-from gato_lightning.run_config import SaveRunConfig, config_beside
-from gato_lightning.task_stanzas import bad_stanza, check_task_names, stanzas, task_overrides
 from gato_lightning.training.trainer import GatoTrainer
 
 # Lightning's Timer has an enum for a default where it says `str`, and a config that holds it could not be written.

@@ -7,7 +7,7 @@ import pytest
 
 SCRIPT = """
 import resource, numpy
-from gato_lightning.allocator import keep_freed_memory
+from gato_lightning.cli.allocator import keep_freed_memory
 if {keep}:
     keep_freed_memory()
 for step in range(20):
