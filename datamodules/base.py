@@ -15,10 +15,8 @@ import gymnasium
 from lightning import LightningDataModule
 
 from datamodules.faults import Fault, check_faults
-from datamodules.stream import Lanes, PartStream
 from gato_lightning.common.settings import PositiveInt, Seed, check_settings
 from gato_lightning.errors import UserError
-from gato_lightning.sequences.segments import PromptSettings, SegmentSampler
 from gato_lightning.sequences.store import EpisodeStore, TokenEpisode, write_store
 from gato_lightning.sequences.tasks import ControlTask, GenerationTask
 from gato_lightning.tokens.episode import Episode
@@ -189,9 +187,3 @@ class TaskDataModule(LightningDataModule):
     def stored_splits(self) -> tuple[Split, ...]:
         """The splits whose episodes are stored before training."""
         return ("train", "val") if self.sequences_per_part is None else ("val",)
-
-    def sampler(self, split: Split, prompts: PromptSettings, lanes: Lanes = Lanes()) -> SegmentSampler | PartStream:
-        """Draws training segments of the split; a stream needs to know who else reads of it."""
-        if self.sequences_per_part is not None and split == "train":
-            return PartStream(self, self.jobs("train"), self.sequences_per_part, prompts, lanes)
-        return SegmentSampler(self.stores[split], self.context_length, prompts, self.timesteps)

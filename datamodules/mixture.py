@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from datamodules.base import Split, TaskDataModule
 from datamodules.collect import prepare
-from datamodules.stream import Lanes
+from datamodules.stream import Readers, task_sampler
 from datamodules.weights import shares
 from gato_lightning.common.settings import NonNegativeFloat, NonNegativeInt, PositiveInt, Range, Seed, check_settings
 from gato_lightning.errors import UserError, unknown
@@ -91,12 +91,12 @@ class Progress:
     Args:
         step: optimiser steps.
         sequences: that all ranks have seen in them.
-        lanes: DataLoader workers of all ranks, and sequences a batch: what streamed parts follow from.
+        readers: DataLoader workers of all ranks, and sequences a batch: what streamed parts follow from.
     """
 
     step: int
     sequences: int
-    lanes: tuple[int, int]
+    readers: tuple[int, int]
 
 
 class MixtureDataModule(LightningDataModule):
@@ -189,8 +189,8 @@ class MixtureDataModule(LightningDataModule):
     def packer(self, split: Split) -> SequencePacker:
         """Makes sequences of a split; validation gives all tasks the same weight."""
         seen = self._begun.sequences if self._begun else 0
-        lanes = Lanes(*self._lanes(), first=seen % self.batch_size)
-        samplers = [spec.datamodule.sampler(split, self.prompts, lanes) for spec in self.tasks.values()]
+        readers = Readers(*self._readers(), first=seen % self.batch_size)
+        samplers = [task_sampler(spec.datamodule, split, self.prompts, readers) for spec in self.tasks.values()]
         weights = self.shares if split == "train" else np.ones(len(self.tasks))
         return SequencePacker(samplers, weights, self.context_length, self.seed, self.observed_text_loss)
 
@@ -225,7 +225,7 @@ class MixtureDataModule(LightningDataModule):
         rows.append({"task": "(padding)", "weight": 1.0 - filled_share})
         return rows
 
-    def predicted_shares(self, sequences: int = 256) -> dict[str, float]:
+    def predicted_shares(self, sequences: int = 1024) -> dict[str, float]:
         """By modality, its share of the predicted tokens of that many sequences."""
         packer = self._stored_packer()
         kinds = np.concatenate([part.kinds[part.loss_mask] for index in range(sequences) for part in packer(index)])
@@ -235,7 +235,7 @@ class MixtureDataModule(LightningDataModule):
     def _stored_packer(self) -> SequencePacker:
         """Makes training sequences to look at; what is streamed is not read for that, its held-out part stands for it."""
         tasks = [spec.datamodule for spec in self.tasks.values()]
-        samplers = [task.sampler("train" if "train" in task.stores else "val", self.prompts) for task in tasks]
+        samplers = [task_sampler(task, "train" if "train" in task.stores else "val", self.prompts) for task in tasks]
         return SequencePacker(samplers, self.shares, self.context_length, self.seed, self.observed_text_loss)
 
     def _sequences_of_the_run(self) -> int:
@@ -247,7 +247,7 @@ class MixtureDataModule(LightningDataModule):
         assert trainer is not None
         return trainer.accumulate_grad_batches * trainer.world_size * self.batch_size
 
-    def _lanes(self) -> tuple[int, int]:
+    def _readers(self) -> tuple[int, int]:
         ranks = self.trainer.world_size if self.trainer else 1
         return ranks * max(1, self.loader_workers), self.batch_size
 
@@ -257,7 +257,7 @@ class MixtureDataModule(LightningDataModule):
             return {}
         step = self.trainer.global_step
         seen = self._begun.sequences + (step - self._begun.step) * self._sequences_of_a_step()
-        return asdict(Progress(step, seen, self._lanes()))
+        return asdict(Progress(step, seen, self._readers()))
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._begun = Progress(**state)
@@ -273,7 +273,7 @@ class MixtureDataModule(LightningDataModule):
             self._resume(first)
         else:  # a new run, or a checkpoint that does not say how many sequences it had seen
             seen = trainer.global_step * self._sequences_of_a_step()
-            self._begun = Progress(trainer.global_step, seen, self._lanes())
+            self._begun = Progress(trainer.global_step, seen, self._readers())
         rank, ranks = trainer.global_rank, trainer.world_size
         sampler = StepSampler(first, total, self.batch_size, rank, ranks, self._begun.sequences)
         return self._loader(SequenceDataset(self.packer("train"), total), sampler)
@@ -287,7 +287,7 @@ class MixtureDataModule(LightningDataModule):
         for counted in ("ready", "started", "processed", "completed"):
             setattr(batches, counted, getattr(batches, counted) + more)
         streamed = [name for name, spec in self.tasks.items() if spec.datamodule.sequences_per_part is not None]
-        if streamed and tuple(self._begun.lanes) != self._lanes() and self.trainer.global_rank == 0:
+        if streamed and tuple(self._begun.readers) != self._readers() and self.trainer.global_rank == 0:
             log.warning(
                 "streamed tasks (%s): resumed with other ranks, loader workers or sequences a batch, "
                 "so that parts of the pass at hand may be read again or not at all",

@@ -1,34 +1,29 @@
 """Streaming: the parts of a large data set are tokenised when a run comes to them, not all beforehand.
 
-    sequences of lane l:   | 0 ... n-1           | n ... 2n-1               | ...
-    drawn from part:       | order[l]            | order[lanes + l]         | ...    order: anew for every pass over the parts
+    sequences of reader r: | 0 ... n-1           | n ... 2n-1               | ...
+    drawn from part:       | order[r]            | order[readers + r]       | ...    order: anew for every pass over the parts
 
-A lane is one DataLoader worker of one rank, so every part is read by one process, once a pass. Which part sequence i draws
+A reader is one DataLoader worker of one rank, so every part is read by one process, once a pass. Which part sequence i draws
 from follows from i alone, so that a resumed run goes on with the same sequences as long as ranks, workers and batch size stay.
 With others it goes on at about the same place of the pass: parts that were begun there may be read again, or not at all.
 """
-
-from __future__ import annotations
 
 import shutil
 import tempfile
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from datamodules.base import Job, Split, TaskDataModule
 from datamodules.faults import Fault, check_faults
 from gato_lightning.common.randomness import Purpose, generator
 from gato_lightning.errors import UserError
 from gato_lightning.sequences.segments import PromptSettings, SegmentSampler
 from gato_lightning.sequences.store import EpisodeStore, write_store
 
-if TYPE_CHECKING:
-    from datamodules.base import Job, TaskDataModule
-
 
 @dataclass(frozen=True)
-class Lanes:
+class Readers:
     """Who reads what of a stream.
 
     Args:
@@ -50,33 +45,35 @@ class PartStream:
         jobs: the parts.
         sequences: drawn from a part before the next.
         prompts: how prompts are drawn, within a part.
-        lanes: who reads what.
+        readers: who reads what.
 
     Attributes:
         widest: slots of the longest timestep of the held-out part.
     """
 
-    def __init__(self, task: TaskDataModule, jobs: list[Job], sequences: int, prompts: PromptSettings, lanes: Lanes) -> None:
+    def __init__(
+        self, task: TaskDataModule, jobs: list[Job], sequences: int, prompts: PromptSettings, readers: Readers
+    ) -> None:
         self._task, self._jobs, self._sequences = task, jobs, sequences
-        self._prompts, self._lanes = prompts, lanes
+        self._prompts, self._readers = prompts, readers
         self.widest = task.stores["val"].widest
-        self._reader: ThreadPoolExecutor | None = None  # made in the process that reads
+        self._thread: ThreadPoolExecutor | None = None  # made in the process that reads
         self._parts: dict[int, Future[SegmentSampler]] = {}
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     def at(self, index: int) -> SegmentSampler:
         """What sequence `index` draws from; waits until that part is read, and has the next one read meanwhile."""
-        batch, place = divmod(index - self._lanes.first, self._lanes.batch_size)
-        turn, lane = divmod(batch, self._lanes.count)
-        step = (turn * self._lanes.batch_size + place) // self._sequences
-        now, then = (s * self._lanes.count + lane for s in (step, step + 1))
-        if self._reader is None:
-            self._reader = ThreadPoolExecutor(1)
+        batch, place = divmod(index - self._readers.first, self._readers.batch_size)
+        turn, reader = divmod(batch, self._readers.count)
+        step = (turn * self._readers.batch_size + place) // self._sequences
+        now, then = (s * self._readers.count + reader for s in (step, step + 1))
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1)
             self._folder = tempfile.TemporaryDirectory(prefix=f"{self._task.name}-stream-")
         self._parts = {position: part for position, part in self._parts.items() if position in (now, then)}
         for position in (now, then):
             if position not in self._parts:
-                self._parts[position] = self._reader.submit(self._read, position)
+                self._parts[position] = self._thread.submit(self._read, position)
         return self._parts[now].result()
 
     def part(self, position: int) -> int:
@@ -105,3 +102,13 @@ class PartStream:
         store = EpisodeStore(folder)
         shutil.rmtree(folder)  # what is mapped stays readable, and its room on the disk is free once it is let go of
         return SegmentSampler(store, self._task.context_length, self._prompts, self._task.timesteps)
+
+
+def task_sampler(
+    task: TaskDataModule, split: Split, prompts: PromptSettings, readers: Readers = Readers()
+) -> SegmentSampler | PartStream:
+    """Draws training segments of a task's split; a stream needs to know who else reads of it."""
+    if split in task.stored_splits:
+        return SegmentSampler(task.stores[split], task.context_length, prompts, task.timesteps)
+    assert task.sequences_per_part is not None
+    return PartStream(task, task.jobs(split), task.sequences_per_part, prompts, readers)

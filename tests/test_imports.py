@@ -1,6 +1,7 @@
 """Import directions, read off the source: they keep the model free of tasks and each suite replaceable."""
 
 import ast
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -15,17 +16,10 @@ ALLOWED = {
     "run.py": {"gato_lightning", "datamodules"},
 }
 
-# Lowest layer first: a file imports nothing from a higher layer. Files that are not named are in no order.
-LAYERS = [
-    {"errors"},
-    {"vocabulary", "batch"},
-    {"timestep"},
-    {"sequence", "embedding"},
-    {"transformer"},
-    {"model"},
-    {"module", "policy"},
-    {"cli"},
-]
+# The rooms of each package, lowest first: a room imports itself and those before it.
+ROOMS = {
+    "gato_lightning": ["errors", "common", "tokens", "sequences", "model", "acting", "evaluation", "training", "cli"],
+}
 
 
 def files(place: str) -> list[Path]:
@@ -55,31 +49,38 @@ def test_rooms_are_entered_by_their_doors_only(place):
         assert not wrong, f"{path.relative_to(ROOT)} imports {sorted(wrong)}"
 
 
-def test_layers_of_the_core_look_down_only():
-    level = {name: number for number, layer in enumerate(LAYERS) for name in layer}
-    for path in files("gato_lightning"):
+def module(path: Path) -> str:
+    """The dotted name of a file; a package's own for its `__init__.py`."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_rooms_look_down_only(package):
+    level = {room: number for number, room in enumerate(ROOMS[package])}
+    for path in files(package):
+        own = module(path).split(".")[1:2]
         for name in imported(path):
-            _, _, other = name.partition("gato_lightning.")
-            higher = level.get(other, -1) > level.get(path.stem, len(LAYERS))
-            assert not higher, f"{path.stem} imports {other}, which is above it"
+            inside, _, other = name.partition(f"{package}.")
+            if own and not inside and other:
+                above = level[other.split(".")[0]] > level[own[0]]
+                assert not above, f"{path.relative_to(ROOT)} imports {name}, which is above it"
 
 
-def test_the_core_has_no_import_cycle():
-    graph = {
-        path.stem: {name.removeprefix("gato_lightning.").split(".")[0] for name in imported(path) if "gato_l" in name}
-        for path in files("gato_lightning")
-    }
-    done: set[str] = set()
+@pytest.mark.parametrize("package", ROOMS)
+def test_every_room_has_its_place(package):
+    found = {path.stem for path in (ROOT / package).iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert found - {"__init__"} == set(ROOMS[package])
 
-    def visit(name: str, trail: tuple[str, ...]) -> None:
-        assert name not in trail, f"import cycle: {' -> '.join((*trail[trail.index(name) :], name))}"
-        if name not in done:
-            for other in graph.get(name, ()):
-                visit(other, (*trail, name))
-            done.add(name)
 
-    for name in graph:
-        visit(name, ())
+@pytest.mark.parametrize("package", ["gato_lightning", "datamodules", "callbacks"])
+def test_no_package_has_an_import_cycle(package):
+    modules = {module(path): path for path in files(package)}
+    graph = {name: (imported(path) & modules.keys()) - {name, package} for name, path in modules.items()}
+    try:
+        list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        pytest.fail(f"import cycle: {' -> '.join(error.args[1])}")
 
 
 def test_no_test_of_this_file_passes_for_want_of_files():

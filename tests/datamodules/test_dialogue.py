@@ -9,6 +9,7 @@ import pyarrow
 import pytest
 
 from datamodules.dialogue import DialogueDataModule
+from datamodules.stream import task_sampler
 from gato_lightning.errors import UserError
 from gato_lightning.sequences.segments import PromptSettings, Segments
 from gato_lightning.sequences.sequence import gather
@@ -77,7 +78,7 @@ def test_dialogues_that_say_the_same_stand_on_one_side(tmp_path: Path):
 
 def test_windows_are_drawn_from_dialogues(tmp_path: Path):
     data = stored(DialogueDataModule([write_lines(tmp_path / "d.jsonl", lines(30))]), tmp_path / "cache")
-    drawn = data.sampler("train", PromptSettings(length=16)).draw(np.random.default_rng(0), 20)
+    drawn = task_sampler(data, "train", PromptSettings(length=16)).draw(np.random.default_rng(0), 20)
     assert (drawn.stop > drawn.start).all()
 
 

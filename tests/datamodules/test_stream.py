@@ -1,4 +1,4 @@
-"""Streamed shards: each read once a pass by one lane, the same on every run, faults found on the way."""
+"""Streamed shards: each read once a pass by one reader, the same on every run, faults found on the way."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 
 from datamodules.caption_files import CaptionFilesDataModule
 from datamodules.mixture import MixtureDataModule, TaskSpec
-from datamodules.stream import Lanes, PartStream
+from datamodules.stream import PartStream, Readers, task_sampler
 from gato_lightning.errors import UserError
 from gato_lightning.sequences.segments import PromptSettings
 from gato_lightning.tokens.image_files import ImageSettings
@@ -39,16 +39,16 @@ def numbers(sampler) -> set[int]:
     return {int(text.split("picture ")[1]) for text in texts}
 
 
-def test_every_part_is_read_once_a_pass_by_one_lane(tmp_path: Path, shards: tuple[str, str]):
+def test_every_part_is_read_once_a_pass_by_one_reader(tmp_path: Path, shards: tuple[str, str]):
     data = stored(module(*shards), tmp_path / "cache")
     assert set(data.stores) == {"val"}
-    lanes = Lanes(count=2, batch_size=3)
-    stream = data.sampler("train", NONE, lanes)
+    readers = Readers(count=2, batch_size=3)
+    stream = task_sampler(data, "train", NONE, readers)
     assert isinstance(stream, PartStream)
     seen = []
-    for turn in range(10):  # three sequences a batch and three a part: a new part with every batch of a lane
-        for lane in range(2):
-            first = (turn * 2 + lane) * 3
+    for turn in range(10):  # three sequences a batch and three a part: a new part with every batch of a reader
+        for reader in range(2):
+            first = (turn * 2 + reader) * 3
             drawn = [numbers(stream.at(index)) for index in range(first, first + 3)]
             assert drawn[0] == drawn[1] == drawn[2]
             seen.append(min(drawn[0]) // 2)
@@ -59,21 +59,21 @@ def test_every_part_is_read_once_a_pass_by_one_lane(tmp_path: Path, shards: tupl
 
 def test_a_stream_that_begins_in_the_middle_goes_on_as_one_that_came_there(tmp_path: Path, shards: tuple[str, str]):
     data = stored(module(*shards), tmp_path / "cache")
-    through, late = (data.sampler("train", NONE, Lanes(1, 2)) for _ in range(2))
+    through, late = (task_sampler(data, "train", NONE, Readers(1, 2)) for _ in range(2))
     seen = [numbers(through.at(index)) for index in range(17)]
     assert numbers(late.at(16)) == seen[16]
     segments = [one.at(16).draw(np.random.default_rng(0), 4) for one in (through, late)]
     np.testing.assert_array_equal(segments[0].start, segments[1].start)
 
 
-def test_a_stream_that_goes_on_with_other_lanes_reads_a_part_for_a_batch_and_says_so(tmp_path, shards, caplog):
+def test_a_stream_that_goes_on_with_other_readers_reads_a_part_for_a_batch_and_says_so(tmp_path, shards, caplog):
     """Four sequences in batches of two, then batches of three, which begin amid the old ones."""
     data = MixtureDataModule(
         {"pictures": TaskSpec(module(*shards))}, batch_size=3, context_length=64, cache_dir=str(tmp_path), workers=1
     )
     data.prepare_data()
     data.setup("fit")
-    data.load_state_dict({"step": 2, "sequences": 4, "lanes": [1, 2]})
+    data.load_state_dict({"step": 2, "sequences": 4, "readers": [1, 2]})
     data.trainer = running(2, 1)  # type: ignore[assignment]
     batches = list(data.train_dataloader().batch_sampler)
     stream = data.packer("train").samplers[0]
@@ -120,9 +120,9 @@ def test_faults_in_a_part_end_the_run_when_they_are_too_many(tmp_path: Path, sha
     with pytest.raises(
         UserError, match=r"task pictures: 1 of 4 train \(part 0\) examples are faulty.*s\.tar/k3: cannot be decoded"
     ):
-        data.sampler("train", NONE).at(0)
+        task_sampler(data, "train", NONE).at(0)
     data = stored(module(source, shards[1], max_faults=0.5), tmp_path / "cache")
-    assert numbers(data.sampler("train", NONE).at(0)) == {0, 1, 2}
+    assert numbers(task_sampler(data, "train", NONE).at(0)) == {0, 1, 2}
 
 
 def test_wrong_settings_are_named():

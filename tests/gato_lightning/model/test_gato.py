@@ -18,7 +18,7 @@ from gato_lightning.sequences.sequence import SequencePacker, collate
 from gato_lightning.tokens.vocabulary import Kind, Vocabulary
 from gato_lightning.training.loss import token_losses
 
-CONF = Path(__file__).parents[2] / "conf" / "model"
+CONF = Path(__file__).parents[3] / "conf" / "model"
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from gato_lightning.model import precision
 from gato_lightning.model.precision import arithmetic, choose_precision
 from gato_lightning.training.trainer import GatoTrainer
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 OLDER = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
 
 

@@ -11,6 +11,7 @@ import torch
 import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from gato_lightning.cli.main import run as command_line
 from gato_lightning.errors import UserError, unknown
 from gato_lightning.evaluation.scores import EpisodeResult, TaskScore
 from gato_lightning.model.checkpoint import differences, load_checkpoint
@@ -38,7 +39,7 @@ def folder(tmp_path, monkeypatch):
 
 def run(*args):
     """Runs a command line; returns the mixture that it built."""
-    cli.run(Model, Mixture, list(args))
+    command_line(Model, Mixture, list(args))
     return Mixture.last
 
 
