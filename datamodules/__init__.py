@@ -1,0 +1,36 @@
+"""Tasks and their mixture.
+
+Each class of a task has a short public name, as in `datamodules.BabyAIDataModule`. Configs, stores and data sets name that
+alone, so that files can move. A module is imported when its class is first asked for.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "atari": ["AtariDataModule"],
+        "babyai": ["BabyAIDataModule"],
+        "base": ["TaskDataModule"],
+        "box2d": ["Box2DDataModule"],
+        "caption_files": ["CaptionFilesDataModule"],
+        "captions": ["CaptionsDataModule"],
+        "classic_control": ["ClassicControlDataModule"],
+        "control": ["ControlDataModule", "make_env"],
+        "dialogue": ["DialogueDataModule"],
+        "dm_control": ["DmControlDataModule"],
+        "environment_task": ["EnvironmentTask"],
+        "gym_suite": ["GymDataModule"],
+        "image_pairs": ["ImagePairsDataModule"],
+        "interleaved": ["InterleavedDataModule"],
+        "metaworld": ["MetaWorldDataModule"],
+        "minari_dataset": ["MinariDataModule"],
+        "mixture": ["MixtureDataModule"],
+        "mujoco": ["MujocoDataModule"],
+        "policy": ["PolicyDataModule"],
+        "text": ["TextDataModule"],
+        "toy_text": ["ToyTextDataModule"],
+        "vqa": ["VqaDataModule"],
+        "vqa_files": ["VqaFilesDataModule"],
+    },
+)

@@ -15,6 +15,7 @@ import gymnasium
 from lightning import LightningDataModule
 
 from datamodules.faults import Fault, check_faults
+from gato_lightning.common.public_name import public_name
 from gato_lightning.common.settings import PositiveInt, Seed, check_settings
 from gato_lightning.errors import UserError
 from gato_lightning.sequences.store import EpisodeStore, TokenEpisode, write_store
@@ -126,7 +127,7 @@ class TaskDataModule(LightningDataModule):
         """Where the split's episodes lie: a name made of every setting that shaped them."""
         shaped = {
             "format": FORMAT,
-            "class": f"{type(self).__module__}.{type(self).__qualname__}",
+            "class": public_name(type(self)),
             "settings": self.settings(),
             "tokenizer": self.text_tokenizer.sha256,
             "separate_discrete": self.tokenizer.vocabulary.separate_discrete,

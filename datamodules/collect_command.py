@@ -1,9 +1,9 @@
 """`python run.py collect`: demonstrations of many tasks as Minari data sets."""
 
 import contextlib
-import importlib
 import json
 import os
+import pkgutil
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -103,7 +103,7 @@ def run(plans: Sequence[Plan], workers: int) -> dict[str, str]:
             shutil.rmtree(plan.work, ignore_errors=True)  # of a run that was killed when it had just finished
     for plan in missing:
         with contextlib.suppress(ImportError):  # a worker that needs it tells why it fails
-            importlib.import_module(plan.task.class_path.rpartition(".")[0])  # once here, and not in each worker
+            pkgutil.resolve_name(plan.task.class_path)  # once here, and not in each worker
     failed: dict[str, str] = {}
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Crew(workers) as crew, Progress(*columns) as progress:
@@ -161,7 +161,7 @@ def _own(env: str | None, policy: str | None, env_kwargs: dict[str, Any] | None,
         raise UserError("--env and --policy belong together")
     arguments = {"env_id": env, "policy": policy, "env_kwargs": env_kwargs}
     name = name or env.rpartition("/")[2].rpartition(":")[2].lower()
-    return [Task(name, "own", PolicyDataModule.domain, "datamodules.policy.PolicyDataModule", arguments)]
+    return [Task(name, "own", PolicyDataModule.domain, "datamodules.PolicyDataModule", arguments)]
 
 
 def _names(text: str | None) -> list[str]:

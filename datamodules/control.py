@@ -1,6 +1,6 @@
 """The base of tasks with an environment and an expert: demonstrations, references and rollouts come with it."""
 
-import importlib
+import pkgutil
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -12,6 +12,7 @@ from gymnasium.envs.registration import EnvSpec
 from datamodules.base import Job, Measurement, Split
 from datamodules.environment_task import EnvironmentTask
 from datamodules.trajectory import Trajectory
+from gato_lightning.common.public_name import public_name
 from gato_lightning.common.randomness import Purpose, generator
 from gato_lightning.common.settings import FiniteFloat, NonNegativeFloat, PositiveFloat, PositiveInt, Seed
 from gato_lightning.sequences.store import TokenEpisode
@@ -99,9 +100,8 @@ class ControlDataModule(EnvironmentTask):
         told = own is not None and all(wrapper.kwargs is not None for wrapper in own.additional_wrappers)
         if told and isinstance(own.entry_point, str):
             return own
-        kwargs = {"class_path": f"{type(self).__module__}.{type(self).__qualname__}", "init_args": dict(self.hparams)}
-        entry_point = f"{__name__}:{make_env.__name__}"
-        return EnvSpec(f"gato/{name}", entry_point, order_enforce=False, disable_env_checker=True, kwargs=kwargs)
+        kwargs = {"class_path": public_name(type(self)), "init_args": dict(self.hparams)}
+        return EnvSpec(f"gato/{name}", "datamodules:make_env", order_enforce=False, disable_env_checker=True, kwargs=kwargs)
 
     def perturb(self, action: Any, rng: np.random.Generator) -> Any:
         """The action that is executed where the expert wants `action`."""
@@ -196,5 +196,4 @@ def _nearest(space: spaces.Box, values: np.ndarray) -> np.ndarray:
 
 def make_env(class_path: str, init_args: dict[str, Any], render_mode: str | None = None) -> gymnasium.Env:
     """Makes the environment of a `ControlDataModule`, as `env_spec` asks for."""
-    module, _, name = class_path.rpartition(".")
-    return getattr(importlib.import_module(module), name)(**init_args).make_env(render_mode)
+    return pkgutil.resolve_name(class_path)(**init_args).make_env(render_mode)

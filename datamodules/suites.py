@@ -4,7 +4,7 @@ Nothing is imported here but names, so that listing the tasks costs nothing. `co
 stanzas for training.
 """
 
-import importlib
+import pkgutil
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,8 +32,7 @@ class Task:
 
     def make(self, **settings: Any) -> Any:
         """The DataModule, with further constructor arguments such as `episodes`; not yet connected to a mixture."""
-        module, _, name = self.class_path.rpartition(".")
-        return getattr(importlib.import_module(module), name)(**self.init_args, **settings)
+        return pkgutil.resolve_name(self.class_path)(**self.init_args, **settings)
 
 
 def find(name: str) -> Task:
@@ -103,40 +102,40 @@ _ATARI = ("Assault", "Boxing", "Breakout", "Enduro", "Freeway", "Gopher", "Pong"
 def _babyai(level: str) -> Task:
     env_id = f"BabyAI-{level}" if "-v" in level else f"BabyAI-{level}-v0"
     name = f"babyai-{_hyphened(level.partition('-v')[0])}"
-    return Task(name, "babyai", "babyai", "datamodules.babyai.BabyAIDataModule", {"env_id": env_id})
+    return Task(name, "babyai", "babyai", "datamodules.BabyAIDataModule", {"env_id": env_id})
 
 
 def _metaworld(task: str) -> Task:
     steps = {"max_episode_steps": _LONG_METAWORLD[task]} if task in _LONG_METAWORLD else {}
-    where = "datamodules.metaworld.MetaWorldDataModule"
+    where = "datamodules.MetaWorldDataModule"
     return Task(f"metaworld-{task}-v3", "metaworld", "metaworld", where, {"env_id": f"{task}-v3", **steps})
 
 
 def _classic(name: str, env_id: str) -> Task:
-    where = "datamodules.classic_control.ClassicControlDataModule"
+    where = "datamodules.ClassicControlDataModule"
     return Task(name, "classic", "classic-control", where, {"env_id": env_id})
 
 
 def _toy(name: str, env_id: str) -> Task:
-    return Task(name, "classic", "toy-text", "datamodules.toy_text.ToyTextDataModule", {"env_id": env_id})
+    return Task(name, "classic", "toy-text", "datamodules.ToyTextDataModule", {"env_id": env_id})
 
 
 def _mujoco(name: str, env_id: str) -> Task:
-    return Task(f"mujoco-{name}", "mujoco", "mujoco", "datamodules.mujoco.MujocoDataModule", {"env_id": env_id})
+    return Task(f"mujoco-{name}", "mujoco", "mujoco", "datamodules.MujocoDataModule", {"env_id": env_id})
 
 
 def _dm_control(name: str) -> Task:
-    where = "datamodules.dm_control.DmControlDataModule"
+    where = "datamodules.DmControlDataModule"
     return Task(f"dm-control-{name.replace('_', '-')}", "dm_control", "dm-control", where, {"env_id": f"dm_control/{name}-v0"})
 
 
 def _lander(name: str, **env_kwargs: Any) -> Task:
     arguments = {"env_id": "LunarLander-v3", **({"env_kwargs": env_kwargs} if env_kwargs else {})}
-    return Task(name, "classic", "box2d", "datamodules.box2d.Box2DDataModule", arguments)
+    return Task(name, "classic", "box2d", "datamodules.Box2DDataModule", arguments)
 
 
 def _atari(game: str) -> Task:
-    return Task(f"atari-{_hyphened(game)}", "atari", "atari", "datamodules.atari.AtariDataModule", {"game": game})
+    return Task(f"atari-{_hyphened(game)}", "atari", "atari", "datamodules.AtariDataModule", {"game": game})
 
 
 SUITES: dict[str, tuple[Task, ...]] = {

@@ -74,7 +74,7 @@ data:
   tasks:
     lake:
       datamodule:
-        class_path: datamodules.toy_text.ToyTextDataModule
+        class_path: datamodules.ToyTextDataModule
         init_args: {env_id: FrozenLake-v1, episodes: 2, val_episodes: 1, reference_episodes: 2}
 """
 
@@ -100,7 +100,7 @@ data:
             "task 'lake': ToyTextDataModule.noise: -1.0, expected a number, 0 or more",
         ),
         (
-            "--data.tasks.lake.datamodule={class_path: datamodules.caption_files.CaptionFilesDataModule, "
+            "--data.tasks.lake.datamodule={class_path: datamodules.CaptionFilesDataModule, "
             "init_args: {train: x.json, images: {height: 3}}}",
             "task 'lake': ImageSettings.height: 3, expected a whole number, 16 or more",
         ),
@@ -109,12 +109,11 @@ data:
             "task 'lake': ToyTextDataModule.reference_episodes: 0, expected a whole number, 1 or more",
         ),
         (
-            "--trainer.callbacks+={class_path: callbacks.rollout_evaluation.RolloutEvaluation, "
-            "init_args: {acting: {temperature: -1}}}",
+            "--trainer.callbacks+={class_path: callbacks.RolloutEvaluation, init_args: {acting: {temperature: -1}}}",
             "ActingSettings.temperature: -1.0, expected a number, 0 or more",
         ),
         (
-            "--trainer.callbacks+={class_path: callbacks.throughput.Throughput, init_args: {every_n_steps: 0}}",
+            "--trainer.callbacks+={class_path: callbacks.Throughput, init_args: {every_n_steps: 0}}",
             "Throughput.every_n_steps: 0, expected a whole number, 1 or more",
         ),
     ],

@@ -4,9 +4,8 @@ jsonargparse reports a mistake in nested classes as nested paragraphs (`Parser k
 'B': / Option 'c' is not accepted`). Followed down to the last one they give the whole key and the cause.
 """
 
-import inspect
+import pkgutil
 import re
-import sys
 from collections.abc import Iterable
 from importlib import import_module
 
@@ -73,8 +72,7 @@ def _reword(cause: str, owner: str, options: list[str]) -> str:
     if found := re.search(r"^unrecognized arguments: (\S+)", cause):
         return _unknown_option(found[1].partition("=")[0].removeprefix("--"), options)
     if found := re.search(r"^module '([^']+)' has no attribute '([^']+)'", cause):
-        members = inspect.getmembers(import_module(found[1]), inspect.isclass)
-        classes = [name for name, kind in members if kind.__module__.startswith(found[1])]
+        classes = [name for name in dir(import_module(found[1])) if name[:1].isupper()]
         return str(unknown(f"class in {found[1]}", found[2], classes))
     if found := re.search(r"^(?:- )?Expected a (?:path but|dot import path string:) (\S+)", cause):
         return f"'{found[1]}' is neither a class nor a file"
@@ -102,7 +100,6 @@ def _unknown_option(name: str, options: list[str]) -> str:
 
 def _arguments(class_path: str) -> list[str]:
     """The names of what a class takes, found the way the parser finds them (so with those of its bases)."""
-    module, _, name = class_path.rpartition(".")
     parser = ArgumentParser(exit_on_error=False)
     # The parser has imported the module already, since it knows which of the class's options are wrong.
-    return parser.add_class_arguments(getattr(sys.modules[module], name), fail_untyped=False)
+    return parser.add_class_arguments(pkgutil.resolve_name(class_path), fail_untyped=False)

@@ -33,7 +33,7 @@ def root(tmp_path, monkeypatch) -> Path:
 
 def walk(root, episodes=60, **env_kwargs) -> Plan:
     arguments = {"env_id": WALK, "policy": POLICY, "env_kwargs": env_kwargs}
-    return Plan(Task("walk", "own", "own", "datamodules.policy.PolicyDataModule", arguments), episodes, 0, 0.8, root)
+    return Plan(Task("walk", "own", "own", "datamodules.PolicyDataModule", arguments), episodes, 0, 0.8, root)
 
 
 def contents(root: Path) -> dict[str, bytes]:

@@ -124,7 +124,7 @@ def test_a_stanza_of_nested_settings_builds_the_tasks(tmp_path: Path):
     parser = ArgumentParser(exit_on_error=False)
     parser.add_argument("--task", type=TaskDataModule)
     stanza = {
-        "class_path": "datamodules.vqa_files.VqaFilesDataModule",
+        "class_path": "datamodules.VqaFilesDataModule",
         "init_args": {"train": vars(files), "images": {"resize": "fit", "height": 96}, "pairs_per_episode": 5},
     }
     task = parser.instantiate_classes(parser.parse_object({"task": stanza})).task

@@ -22,9 +22,9 @@ data:
 """
 SMALL = "episodes: 4, val_episodes: 2, reference_episodes: 4"
 TASKS = {
-    "cartpole": f"datamodules.classic_control.ClassicControlDataModule, init_args: {{env_id: CartPole-v1, {SMALL}}}",
-    "pendulum": f"datamodules.classic_control.ClassicControlDataModule, init_args: {{env_id: Pendulum-v1, {SMALL}}}",
-    "taxi": f"datamodules.toy_text.ToyTextDataModule, init_args: {{env_id: Taxi-v4, {SMALL}}}",
+    "cartpole": f"datamodules.ClassicControlDataModule, init_args: {{env_id: CartPole-v1, {SMALL}}}",
+    "pendulum": f"datamodules.ClassicControlDataModule, init_args: {{env_id: Pendulum-v1, {SMALL}}}",
+    "taxi": f"datamodules.ToyTextDataModule, init_args: {{env_id: Taxi-v4, {SMALL}}}",
 }
 
 

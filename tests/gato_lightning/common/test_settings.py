@@ -31,7 +31,7 @@ def named_by_configs() -> list[Callable[..., Any]]:
     """What a config or a command can name: model, data, tasks, callbacks, functions, and dataclasses among their settings."""
     found: dict[Callable[..., Any], None] = {GatoTrainer.rollout: None, collect: None}
     for package in (gato_lightning, datamodules, callbacks):
-        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             for name, one in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
                 ours = one.__module__ == module.name and not name.startswith("_")
                 if ours and issubclass(one, LightningModule | LightningDataModule | Callback) and not inspect.isabstract(one):

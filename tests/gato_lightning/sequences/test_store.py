@@ -6,8 +6,8 @@ import shutil
 import numpy as np
 import pytest
 
-from gato_lightning import store as store_module
 from gato_lightning.errors import UserError
+from gato_lightning.sequences import store as store_module
 from gato_lightning.sequences.store import EpisodeStore, write_store
 from tests.gato_lightning.conftest import random_episodes
 
