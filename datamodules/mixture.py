@@ -225,7 +225,7 @@ class MixtureDataModule(LightningDataModule):
         rows.append({"task": "(padding)", "weight": 1.0 - filled_share})
         return rows
 
-    def predicted_shares(self, sequences: int = 1024) -> dict[str, float]:
+    def predicted_shares(self, sequences: int = 512) -> dict[str, float]:
         """By modality, its share of the predicted tokens of that many sequences."""
         packer = self._stored_packer()
         kinds = np.concatenate([part.kinds[part.loss_mask] for index in range(sequences) for part in packer(index)])
