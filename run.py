@@ -4,9 +4,14 @@ from datamodules.mixture import MixtureDataModule
 from gato_lightning.cli.main import run
 from gato_lightning.training.module import GatoModule
 
+# Beside fit, validate, test, predict and rollout.
 COMMANDS = {
     "collect": "datamodules.collect_command:collect",
-    **{name: f"gato_lightning.cli.write_commands:{name}" for name in ("caption", "answer", "chat", "tokenizer")},
+    "report": "gato_lightning.evaluation.report_page:report",
+    "caption": "gato_lightning.cli.write_commands:caption",
+    "answer": "gato_lightning.cli.write_commands:answer",
+    "chat": "gato_lightning.cli.write_commands:chat",
+    "tokenizer": "gato_lightning.cli.write_commands:tokenizer",
 }
 
 

@@ -59,9 +59,9 @@ def full_context(policy: Policy, observations: dict[int, np.ndarray]) -> Callabl
 
     def step() -> dict[int, Any]:
         for lane in observations:
-            policy._history[lane] = []
-            policy._pending[lane] = [last]
-        policy._lanes.length[:] = CONTEXT - TOKENS
+            policy._episodes[lane].history = []
+            policy._episodes[lane].pending = [last]
+        policy._streams.length[:] = CONTEXT - TOKENS
         return policy.act(observations)
 
     return step

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from benchmarks.harness import Row, interleave
-from datamodules.base import TaskDataModule
+from datamodules.base.task import TaskDataModule
 from gato_lightning.tokens.text import TextTokenizer
 from gato_lightning.tokens.vocabulary import Vocabulary
 

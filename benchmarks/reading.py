@@ -34,11 +34,11 @@ from torchvision.transforms.v2 import functional as transforms
 
 from benchmarks import work
 from benchmarks.harness import Row, rows
-from datamodules.base import TaskDataModule
+from datamodules.base.faults import Fault
+from datamodules.base.splits import is_held_out
+from datamodules.base.task import TaskDataModule
 from datamodules.caption_files import CaptionFilesDataModule
 from datamodules.documents import TOPICS, read
-from datamodules.faults import Fault
-from datamodules.splits import is_held_out
 from datamodules.text import TextDataModule, cut
 from gato_lightning.sequences.store import TokenEpisode
 from gato_lightning.tokens.image_files import ImageSettings

@@ -13,6 +13,7 @@ from callbacks.picture_grid import Line, draw_grid, find_picture, find_texts
 from gato_lightning.acting.sampling import DecodingSettings
 from gato_lightning.common.ranks import together
 from gato_lightning.common.settings import NonNegativeFloat, NonNegativeInt, PositiveInt, Range, Seed, check_settings
+from gato_lightning.evaluation.report import Findings
 from gato_lightning.sequences.tasks import GenerationTask
 
 
@@ -59,6 +60,10 @@ class CaptioningMetrics(HeldOutTextCallback):
         }
         self.pictures, self.against_training = pictures, against_training
         self.results: dict[str, dict[str, float]] = {}
+
+    def findings(self) -> Findings:
+        """The latest metrics of every task."""
+        return Findings(text=self.results)
 
     def evaluate(self, trainer: Trainer, module: LightningModule, name: str, task: GenerationTask, at_end: bool) -> None:
         """Writes and scores the texts of one task."""

@@ -10,6 +10,7 @@ import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
+from gato_lightning.acting.generation import generate_text
 from gato_lightning.acting.sampling import DecodingSettings
 from gato_lightning.common.ranks import gather, together
 from gato_lightning.common.settings import NonNegativeInt, Seed, check_settings
@@ -89,7 +90,8 @@ class HeldOutTextCallback(Callback, ABC):
         mine = range(rank, len(observations), ranks)
         generator = torch.Generator().manual_seed(self.seed + rank)
         with together():
-            texts: list[str] = module.write(  # type: ignore[operator]
+            texts = generate_text(
+                module.model,  # type: ignore[arg-type]
                 trainer.datamodule.tasks[name].datamodule.tokenizer,  # type: ignore[attr-defined]
                 [observations[i] for i in mine],
                 settings,

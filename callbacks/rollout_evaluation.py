@@ -15,7 +15,7 @@ from gato_lightning.common.settings import NonNegativeInt, PositiveFloat, Positi
 from gato_lightning.errors import unknown
 from gato_lightning.evaluation.environments import Environments
 from gato_lightning.evaluation.figures import tasks_above_figure
-from gato_lightning.evaluation.report import score_tables, write_csv
+from gato_lightning.evaluation.report import Findings, score_tables, write_csv
 from gato_lightning.evaluation.rollout import evaluate_tasks, gather_scores
 from gato_lightning.evaluation.scores import TaskScore, by_domain, interquartile_mean, mean_score, tasks_above
 from gato_lightning.sequences.tasks import FINAL_SEED, ROLLOUT_SEED, ControlTask
@@ -88,6 +88,10 @@ class RolloutEvaluation(Callback):
                     if folder:
                         write_csv(Path(folder) / "episodes.csv", self.scores)
         self._close()
+
+    def findings(self) -> Findings:
+        """The scores at the end of the fit."""
+        return Findings(scores=self.scores)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         self._close()

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from gato_lightning.common.ranks import together
 from gato_lightning.common.tables import narrow_table
-from gato_lightning.evaluation.report import control_report, write_json
+from gato_lightning.evaluation.report import Finder, control_report, write_json
 
 PACKAGES = ("gato-lightning", "torch", "lightning", "timm", "gymnasium", "numpy")
 
@@ -70,15 +70,15 @@ class RunReport(Callback):
                 logger.experiment.add_text("mixture", _markdown(rows), trainer.global_step)
 
     def _report(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
-        scores = [score for callback in trainer.callbacks for score in getattr(callback, "scores", [])]  # type: ignore[attr-defined]
+        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        found = [callback.findings() for callback in callbacks if isinstance(callback, Finder)]
         text: dict[str, dict[str, float]] = {}
-        for callback in trainer.callbacks:  # type: ignore[attr-defined]
-            for task, metrics in getattr(callback, "results", {}).items():
-                text.setdefault(task, {}).update(metrics)
-        seen = [callback.tokens_seen for callback in trainer.callbacks if hasattr(callback, "tokens_seen")]  # type: ignore[attr-defined]
+        for task, metrics in (item for one in found for item in one.text.items()):
+            text.setdefault(task, {}).update(metrics)
+        seen = [one.tokens_seen for one in found if one.tokens_seen is not None]
         losses = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("val/")}
         return {
-            **control_report(scores),
+            **control_report([score for one in found for score in one.scores]),
             "text": text,
             "validation_loss": losses,
             **self._times(),

@@ -13,6 +13,7 @@ from callbacks.held_out_text import HeldOutTextCallback
 from callbacks.text_baselines import ngram_bits_per_byte, zlib_bits_per_byte
 from gato_lightning.common.ranks import together
 from gato_lightning.common.settings import NonNegativeInt, PositiveInt, check_settings
+from gato_lightning.evaluation.report import Findings
 from gato_lightning.sequences.segments import Segments
 from gato_lightning.sequences.sequence import collate, gather
 from gato_lightning.sequences.store import EpisodeStore
@@ -48,6 +49,10 @@ class TextLoss(HeldOutTextCallback):
         self.batch_size, self.baselines = batch_size, baselines
         self._constants: dict[str, dict[str, float]] = {}
         self.results: dict[str, dict[str, float]] = {}
+
+    def findings(self) -> Findings:
+        """The latest metrics of every task."""
+        return Findings(text=self.results)
 
     def evaluate(self, trainer: Trainer, module: LightningModule, name: str, task: GenerationTask, at_end: bool) -> None:
         """Computes the loss of one task; the ranks share its texts out."""

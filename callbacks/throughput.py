@@ -13,6 +13,7 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
 from gato_lightning.common.settings import PositiveInt, check_settings
+from gato_lightning.evaluation.report import Findings
 from gato_lightning.sequences.batch import TokenBatch
 
 _COUNTS = ("tokens", "timesteps", "sequences", "slots")
@@ -95,6 +96,10 @@ class Throughput(Callback):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._batches:
             self._log(trainer)
+
+    def findings(self) -> Findings:
+        """The tokens that were trained on."""
+        return Findings(tokens_seen=self.tokens_seen)
 
     def begin_waiting(self) -> None:
         """From now on, the trainer waits for the next batch."""

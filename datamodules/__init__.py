@@ -11,7 +11,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "atari": ["AtariDataModule"],
         "babyai": ["BabyAIDataModule"],
-        "base": ["TaskDataModule"],
+        "base.task": ["TaskDataModule"],
         "box2d": ["Box2DDataModule"],
         "caption_files": ["CaptionFilesDataModule"],
         "captions": ["CaptionsDataModule"],

@@ -4,8 +4,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from datamodules import coco, hugging_face, shards
-from datamodules.base import Split
+import datamodules.coco as coco
+import datamodules.hugging_face as hugging_face
+import datamodules.shards as shards
+from datamodules.base.task import Split
 from datamodules.held_out import held_out_task, training_task
 from datamodules.image_pairs import ImagePairsDataModule
 from datamodules.image_texts import Reader

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 import numpy as np
 from gymnasium import spaces
 
-from datamodules.base import Job, Split, TaskDataModule
+from datamodules.base.pairs import grouped
+from datamodules.base.splits import is_held_out
+from datamodules.base.task import Job, Split, TaskDataModule
 from datamodules.emoji_catalogue import Emoji, catalogue
 from datamodules.images import PATCH, load, paint
-from datamodules.pairs import grouped
-from datamodules.splits import is_held_out
 from gato_lightning.common.settings import PositiveInt, Range, Seed, ShareBetween
 from gato_lightning.sequences.tasks import GenerationTask
 from gato_lightning.tokens.episode import Episode

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from datamodules.faults import Fault
+from datamodules.base.faults import Fault
 from datamodules.image_texts import ImageText, Pair, captioned
 from gato_lightning.errors import UserError
 from gato_lightning.tokens.episode import Example

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from datamodules.base import Job, Measurement, Split, TaskDataModule
-from datamodules.crew import Crew
+from datamodules.base.crew import Crew
+from datamodules.base.faults import Fault, check_faults
+from datamodules.base.store_locks import locked
+from datamodules.base.task import Job, Measurement, Split, TaskDataModule
 from datamodules.environment_task import EpisodeJob
-from datamodules.faults import Fault, check_faults
-from datamodules.store_locks import locked
 from gato_lightning.common.outputs import check_folder
 from gato_lightning.errors import UserError
 from gato_lightning.sequences.store import TokenEpisode, is_store

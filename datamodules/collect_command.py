@@ -15,8 +15,8 @@ from minari.storage import get_dataset_path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from datamodules import suites
-from datamodules.crew import Crew
+import datamodules.suites as suites
+from datamodules.base.crew import Crew
 from datamodules.demonstrations import DATASET, Block, Finish, Plan
 from datamodules.policy import PolicyDataModule
 from datamodules.suites import Task

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from datamodules.base import Job, Split, TaskDataModule
-from datamodules.faults import Fault
+from datamodules.base.faults import Fault
+from datamodules.base.splits import is_held_out
+from datamodules.base.task import Job, Split, TaskDataModule
 from datamodules.files import find, fingerprint, json_lines, text_field
-from datamodules.splits import is_held_out
-from gato_lightning.common.settings import PositiveInt, Seed, ShareBelowOne, ShareBetween
+from gato_lightning.common.settings import PositiveInt, ShareBelowOne, ShareBetween
 from gato_lightning.errors import UserError
 from gato_lightning.sequences.store import TokenEpisode
 from gato_lightning.tokens.episode import Episode
@@ -33,7 +33,6 @@ class DialogueDataModule(TaskDataModule):
         held_out: share of the dialogues that is never trained on, by a hash of what is said, in (0, 1).
         max_faults: share of the dialogues that may be faulty, in [0, 1); they are left out and listed, more end the run.
         timesteps: most turns of a training window, 1 or more; None for as many as fit.
-        seed: of nothing here; every task has one; 0 or more.
     """
 
     domain = "dialogue"
@@ -45,9 +44,8 @@ class DialogueDataModule(TaskDataModule):
         held_out: ShareBetween = 0.1,
         max_faults: ShareBelowOne = 0.01,
         timesteps: PositiveInt | None = None,
-        seed: Seed = 0,
     ) -> None:
-        super().__init__(timesteps=timesteps, seed=seed)
+        super().__init__(timesteps=timesteps)
         if not loss_roles:
             raise UserError("loss_roles is empty; expected at least one role to learn from")
         self.sources, self.loss_roles = tuple(sources), frozenset(loss_roles)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from datamodules.faults import Fault
+from datamodules.base.faults import Fault
 from datamodules.text_files import source_fingerprint, texts
 from gato_lightning.errors import UserError
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import gymnasium
 
-from datamodules.base import TaskDataModule
-from datamodules.faults import Fault
+from datamodules.base.faults import Fault
+from datamodules.base.task import TaskDataModule
 from datamodules.trajectory import random_return
 from gato_lightning.common.settings import PositiveFloat, PositiveInt, Seed
 from gato_lightning.errors import ExpertFailure, UserError, said

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from datamodules.faults import Fault
+from datamodules.base.faults import Fault
 from gato_lightning.errors import UserError
 
 

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from datamodules.faults import Fault
+from datamodules.base.faults import Fault
 from datamodules.image_texts import ImageText, Reader, captioned
 from gato_lightning.errors import UserError
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from datamodules.faults import Fault
+from datamodules.base.faults import Fault
 from gato_lightning.tokens.episode import Example
 
 

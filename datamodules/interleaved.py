@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from datamodules.base import Job, Split, TaskDataModule
+from datamodules.base.faults import Fault
+from datamodules.base.splits import is_held_out
+from datamodules.base.task import Job, Split, TaskDataModule
 from datamodules.coco import image_folder as checked_folder
 from datamodules.coco import inside
-from datamodules.faults import Fault
 from datamodules.files import find, fingerprint, json_lines
-from datamodules.splits import is_held_out
 from datamodules.text import cut
-from gato_lightning.common.settings import PositiveInt, Seed, ShareBelowOne, ShareBetween
+from gato_lightning.common.settings import PositiveInt, ShareBelowOne, ShareBetween
 from gato_lightning.errors import UserError
 from gato_lightning.sequences.store import TokenEpisode
 from gato_lightning.tokens.any_image import AnyImage
@@ -50,7 +50,6 @@ class InterleavedDataModule(TaskDataModule):
         held_out: share of the documents that is never trained on, by a hash of what they say, in (0, 1).
         max_faults: share of the documents that may be faulty, in [0, 1); they are left out and listed, more end the run.
         timesteps: most timesteps of a training window, 1 or more; None for as many as fit.
-        seed: of nothing here; every task has one; 0 or more.
     """
 
     domain = "interleaved"
@@ -63,9 +62,8 @@ class InterleavedDataModule(TaskDataModule):
         held_out: ShareBetween = 0.1,
         max_faults: ShareBelowOne = 0.01,
         timesteps: PositiveInt | None = None,
-        seed: Seed = 0,
     ) -> None:
-        super().__init__(timesteps=timesteps, seed=seed)
+        super().__init__(timesteps=timesteps)
         self.sources, self.image_folder, self.images = tuple(sources), image_folder, images
         self.held_out, self.max_faults = held_out, max_faults
         self.observation_space = spaces.Dict({"image": AnyImage()})

@@ -14,10 +14,10 @@ from gymnasium import Space, spaces
 from minari.dataset.minari_storage import METADATA_FILE_NAME, MinariStorage
 from minari.storage import get_dataset_path
 
-from datamodules.base import Job, Measurement, Split
+from datamodules.base.task import Job, Measurement, Split
 from datamodules.environment_task import EnvironmentTask, blocks
 from datamodules.minari_files import plain
-from gato_lightning.common.settings import FiniteFloat, PositiveFloat, PositiveInt, Seed
+from gato_lightning.common.settings import FiniteFloat, PositiveFloat, PositiveInt
 from gato_lightning.errors import UserError, unknown
 from gato_lightning.sequences.store import TokenEpisode
 from gato_lightning.sequences.tasks import MAX_EPISODE_STEPS, REFERENCE_SEED, ControlTask, Reference
@@ -38,7 +38,6 @@ class MinariDataModule(EnvironmentTask):
         rollouts: whether the environment is made and played. Without, no more than the episodes is needed.
         reference_episodes: of random play, where the data set has no `ref_min_score`; 1 or more.
         timesteps: most timesteps of a window, in training and acting, 1 or more; None: as many as fit.
-        seed: of nothing here; every task has one; 0 or more.
         time_limit: seconds that an episode of random play may take, above 0.
         max_episode_steps: an episode of random play, or of a rollout, that has not ended by then is cut there; 1 or more.
 
@@ -55,11 +54,10 @@ class MinariDataModule(EnvironmentTask):
         rollouts: bool = True,
         reference_episodes: PositiveInt = 200,
         timesteps: PositiveInt | None = 1,
-        seed: Seed = 0,
         time_limit: PositiveFloat = 300.0,
         max_episode_steps: PositiveInt = MAX_EPISODE_STEPS,
     ) -> None:
-        super().__init__(timesteps=timesteps, seed=seed, time_limit=time_limit, max_episode_steps=max_episode_steps)
+        super().__init__(timesteps=timesteps, time_limit=time_limit, max_episode_steps=max_episode_steps)
         self.dataset_id, self.val_episodes, self.min_score = dataset_id, val_episodes, min_score
         self.reference_episodes = reference_episodes
         self.data = open_dataset(dataset_id, download)

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import fsspec
 
-from datamodules.faults import Fault
+from datamodules.base.faults import Fault
 from datamodules.files import fingerprint
 from datamodules.image_texts import ImageText, captioned
 from gato_lightning.errors import UserError

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 import numpy as np
 from gymnasium import spaces
 
-from datamodules.base import Job, Split, TaskDataModule
+from datamodules.base.faults import check_faults
+from datamodules.base.pairs import grouped
+from datamodules.base.splits import is_held_out
+from datamodules.base.task import Job, Split, TaskDataModule
 from datamodules.documents import DOCSTRINGS, PACKAGE, TOPICS, Document, fingerprint, read
-from datamodules.faults import check_faults
-from datamodules.pairs import grouped
-from datamodules.splits import is_held_out
 from gato_lightning.common.settings import PositiveInt, Range, Seed, ShareBelowOne, ShareBetween
 from gato_lightning.errors import UserError
 from gato_lightning.sequences.store import EpisodeStore
@@ -42,7 +42,7 @@ class TextDataModule(TaskDataModule):
         openings: held-out pieces whose openings are continued while training, 1 or more.
         max_faults: share of the documents that may be faulty, in [0, 1); they are left out and listed, more end the run.
         timesteps: most timesteps of a training window, 1 or more; an episode has one.
-        seed: of nothing here; every task has one; 0 or more.
+        seed: of the order in which streamed parts are read; 0 or more.
     """
 
     domain = "text"

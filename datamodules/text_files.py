@@ -6,8 +6,9 @@ from pathlib import Path
 import pyarrow
 import pyarrow.parquet
 
-from datamodules import hugging_face, shards
-from datamodules.faults import Fault
+import datamodules.hugging_face as hugging_face
+import datamodules.shards as shards
+from datamodules.base.faults import Fault
 from datamodules.files import find, json_lines, text_field
 from gato_lightning.errors import UserError
 

@@ -10,12 +10,12 @@ from typing import Annotated, Any
 import numpy as np
 from gymnasium import spaces
 
-from datamodules.base import Job, Split, TaskDataModule
+from datamodules.base.pairs import grouped
+from datamodules.base.splits import is_held_out
+from datamodules.base.task import Job, Split, TaskDataModule
 from datamodules.grid_questions import KINDS, Question, ask
 from datamodules.grid_scenes import CONCEPTS, Scene, object_set, render, sample_scene
 from datamodules.images import PATCH
-from datamodules.pairs import grouped
-from datamodules.splits import is_held_out
 from gato_lightning.common.settings import PositiveInt, Range, Seed, ShareBetween
 from gato_lightning.errors import UserError, unknown
 from gato_lightning.sequences.tasks import GenerationTask

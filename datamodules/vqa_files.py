@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from datamodules import coco
-from datamodules.base import Split
-from datamodules.faults import Fault
+import datamodules.coco as coco
+from datamodules.base.faults import Fault
+from datamodules.base.task import Split
 from datamodules.files import fingerprint
 from datamodules.held_out import held_out_task
 from datamodules.image_pairs import ImagePairsDataModule

@@ -7,7 +7,7 @@ from lightning import Callback
 
 import callbacks
 import datamodules
-from datamodules.base import TaskDataModule
+from datamodules.base.task import TaskDataModule
 from gato_lightning.common.public_name import public_name
 
 PACKAGES = {datamodules: TaskDataModule, callbacks: Callback}
@@ -34,4 +34,4 @@ def test_other_classes_have_their_full_path():
         pass
 
     assert public_name(Inside) == f"{__name__}.test_other_classes_have_their_full_path.<locals>.Inside"
-    assert public_name(datamodules.stream.Readers) == "datamodules.stream.Readers"
+    assert public_name(datamodules.base.stream.Readers) == "datamodules.base.stream.Readers"

@@ -1,4 +1,4 @@
-"""Dialogue: each turn is a timestep, whose it is the observation, what is said the action; as in training.
+"""Dialogue, as in training: each turn is a timestep, whose observation is the speaker and whose action is the message.
 
 | user, pictures | '|' | message, end of text | assistant | '|' | reply, end of text | user | ...
 """
@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from gymnasium import spaces
 
-from gato_lightning.acting.decoding import Lanes
 from gato_lightning.acting.generation import begin_texts, stream, text_slots
 from gato_lightning.acting.sampling import DecodingSettings
+from gato_lightning.acting.token_streams import TokenStreams
 from gato_lightning.acting.writer import Picture, Writer
 from gato_lightning.errors import UserError
 from gato_lightning.sequences.sequence import Slots, slots_of
@@ -38,7 +38,7 @@ class Chat:
         if settings.beams > 1:
             raise UserError(f"beams is {settings.beams}; a reply is shown as it is written, expected 1")
         self._writer, self._settings, self._generator = writer, settings, generator
-        self._lanes = Lanes(writer.model, 1)
+        self._stream = TokenStreams(writer.model, 1)
         self._exchanges: list[list[Slots]] = []
         self._pending: list[Slots] = []  # said, but not yet in the cache
 
@@ -60,9 +60,9 @@ class Chat:
         said = text_slots([*text.encode(message), text.end])
         exchange = [self._observation(USER, images), said, self._observation(ASSISTANT)]
         self._make_room(_num_slots(exchange))
-        states = begin_texts(self._lanes, [[*self._pending, *exchange]], self._writer.model.config.context_length)
+        states = begin_texts(self._stream, [[*self._pending, *exchange]], self._writer.model.config.context_length)
         try:
-            for ids in stream(self._writer.model, self._lanes, states, self._settings, text.end, self._generator):
+            for ids in stream(self._writer.model, self._stream, states, self._settings, text.end, self._generator):
                 reply.append(int(ids[0]))
                 # A letter of several byte pieces shows when it is whole.
                 written = text.decode([id_ for id_ in reply if id_ != text.end]).rstrip("\ufffd")
@@ -86,11 +86,11 @@ class Chat:
     def _make_room(self, needed: int) -> None:
         """Forgets the oldest exchanges where message and reply would not fit behind them; the rest is computed anew."""
         room = self._writer.model.config.context_length - needed - self._settings.max_new_tokens
-        if _num_slots(self._pending) + int(self._lanes.length[0]) <= room:
+        if _num_slots(self._pending) + int(self._stream.length[0]) <= room:
             return
         while self._exchanges and sum(map(_num_slots, self._exchanges)) > room:
             self._exchanges.pop(0)
-        self._lanes = Lanes(self._writer.model, 1)
+        self._stream = TokenStreams(self._writer.model, 1)
         self._pending = [part for exchange in self._exchanges for part in exchange]
 
 

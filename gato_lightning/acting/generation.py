@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gato_lightning.acting.decoding import Lanes, logits_among
-from gato_lightning.acting.sampling import DecodingSettings, draw
+from gato_lightning.acting.sampling import DecodingSettings, draw, logits_among
+from gato_lightning.acting.token_streams import TokenStreams
 from gato_lightning.errors import UserError
 from gato_lightning.model.gato import Gato
 from gato_lightning.sequences.sequence import Slots, slots_of
@@ -66,27 +66,27 @@ def _write(
     model: Gato, prompts: Sequence[Sequence[Slots]], settings: DecodingSettings, end: int, generator: torch.Generator | None
 ) -> list[list[int]]:
     """Ids of the texts behind the prompts, without the end-of-text id."""
-    lanes = Lanes(model, len(prompts))
-    states = begin_texts(lanes, prompts, model.config.context_length)
+    streams = TokenStreams(model, len(prompts))
+    states = begin_texts(streams, prompts, model.config.context_length)
     if settings.beams > 1:
-        written = beam_search(model, lanes, states, settings, end)
+        written = beam_search(model, streams, states, settings, end)
     else:
-        written = torch.stack(list(stream(model, lanes, states, settings, end, generator)), dim=1)
+        written = torch.stack(list(stream(model, streams, states, settings, end, generator)), dim=1)
     return [row[: row.index(end)] if end in row else row for row in written.tolist()]
 
 
-def begin_texts(lanes: Lanes, chunks: Sequence[Sequence[Slots]], context_length: int) -> Tensor:
+def begin_texts(streams: TokenStreams, chunks: Sequence[Sequence[Slots]], context_length: int) -> Tensor:
     """Appends what the texts follow; returns the (B, D) states from which their first tokens are predicted.
 
     Raises:
         UserError: a lane would have no room for a token of the text, or an observation is too long.
     """
-    longest = max(int(n) + sum(len(part.ids) for part in chunk) for n, chunk in zip(lanes.length, chunks, strict=True))
+    longest = max(int(n) + sum(len(part.ids) for part in chunk) for n, chunk in zip(streams.length, chunks, strict=True))
     if longest >= context_length:
         raise UserError(f"a prompt of {longest} tokens leaves no room for a text in a context of {context_length}")
     for step in (part for chunk in chunks for part in chunk if part.num_timesteps):
         check_length(len(step.ids) - 1, len(step.ids), context_length)
-    return lanes.extend(chunks)
+    return streams.extend(chunks)
 
 
 def text_slots(ids: Sequence[int]) -> Slots:
@@ -96,7 +96,7 @@ def text_slots(ids: Sequence[int]) -> Slots:
 
 def stream(
     model: Gato,
-    lanes: Lanes,
+    streams: TokenStreams,
     states: Tensor,
     settings: DecodingSettings,
     end: int,
@@ -106,7 +106,7 @@ def stream(
 
     Args:
         model: in evaluation mode.
-        lanes: what the texts follow; they take every token but the last one of each text.
+        streams: what the texts follow; they take every token but the last one of each text.
         states: (B, D) from which the first tokens are predicted.
         settings: how to draw; without beams.
         end: the end-of-text id.
@@ -120,13 +120,13 @@ def stream(
         logits = logits_among(model, states, 0, NUM_TEXT)
         ids = draw(logits, settings.temperature, settings.top_k, settings.top_p, generator).masked_fill(~writing, end)
         yield ids
-        writing &= (ids != end) & torch.from_numpy(lanes.length < model.config.context_length)
+        writing &= (ids != end) & torch.from_numpy(streams.length < model.config.context_length)
         if not left or not writing.any():
             return
-        states = lanes.append(ids, Kind.ACTION_TEXT, writing)
+        states = streams.append(ids, Kind.ACTION_TEXT, writing)
 
 
-def beam_search(model: Gato, lanes: Lanes, states: Tensor, settings: DecodingSettings, end: int) -> Tensor:
+def beam_search(model: Gato, streams: TokenStreams, states: Tensor, settings: DecodingSettings, end: int) -> Tensor:
     """The likeliest text, by the sum of its tokens' log-probabilities, that K beams find for each prompt.
 
     Args: as of `stream`.
@@ -135,7 +135,7 @@ def beam_search(model: Gato, lanes: Lanes, states: Tensor, settings: DecodingSet
         (B, L) int64 ids; what follows an `end` is no part of the text.
     """
     count, beams = len(states), settings.beams
-    lanes.take(torch.arange(count).repeat_interleave(beams))
+    streams.take(torch.arange(count).repeat_interleave(beams))
     states = states.repeat_interleave(beams, dim=0)  # (B * K, D)
     # The beams of a prompt are alike at first, so that only one of them counts.
     scores = torch.full((count, beams), -torch.inf)
@@ -150,11 +150,11 @@ def beam_search(model: Gato, lanes: Lanes, states: Tensor, settings: DecodingSet
         scores, best = (scores[..., None] + gains).flatten(1).topk(beams)  # (B, K), the likeliest first
         beam, ids = best // NUM_TEXT, best % NUM_TEXT
         written = torch.cat([written.gather(1, beam[..., None].expand(-1, -1, written.shape[2])), ids[..., None]], dim=2)
-        lanes.take((torch.arange(count)[:, None] * beams + beam).flatten())
-        full = torch.from_numpy(lanes.length >= model.config.context_length).view(count, beams)
+        streams.take((torch.arange(count)[:, None] * beams + beam).flatten())
+        full = torch.from_numpy(streams.length >= model.config.context_length).view(count, beams)
         over = over.gather(1, beam) | (ids == end) | full
         # Scores only fall, so that nothing can overtake a text that is first and over.
         if not left or over[:, 0].all():
             break
-        states = lanes.append(ids.flatten(), Kind.ACTION_TEXT, ~over.flatten())
+        states = streams.append(ids.flatten(), Kind.ACTION_TEXT, ~over.flatten())
     return written[:, 0]

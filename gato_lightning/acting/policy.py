@@ -6,13 +6,14 @@ training could have shown.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 import torch
 
-from gato_lightning.acting.decoding import Lanes, choose
+from gato_lightning.acting.sampling import choose
+from gato_lightning.acting.token_streams import TokenStreams
 from gato_lightning.common.randomness import Purpose, generator
 from gato_lightning.common.settings import NonNegativeFloat, PositiveInt, check_settings
 from gato_lightning.model.gato import Gato
@@ -41,6 +42,25 @@ class ActingSettings:
         check_settings(vars(self), type(self))
 
 
+@dataclass
+class _Episode:
+    """What a lane's episode has come to.
+
+    Args:
+        task: what is played.
+        rng: of the prompt and of the actions.
+        pending: what the model has yet to be shown; at first the prompt.
+        prompt_length: slots of the prompt.
+        history: the last timesteps, each an observation and an action.
+    """
+
+    task: ControlTask
+    rng: np.random.Generator
+    pending: list[Slots]
+    prompt_length: int
+    history: list[list[Slots]] = field(default_factory=list)
+
+
 class Policy:
     """Acts in several episodes at once, each of any task.
 
@@ -53,23 +73,15 @@ class Policy:
 
     def __init__(self, model: Gato, lanes: int, settings: ActingSettings, seed: int) -> None:
         self._model, self._settings, self._seed = model, settings, seed
-        self._lanes = Lanes(model, lanes)
-        self._tasks: dict[int, ControlTask] = {}
-        self._rng = [np.random.default_rng() for _ in range(lanes)]
-        self._prompt_length = np.zeros(lanes, np.int64)
-        # Of each lane: its last timesteps (observation and action), and what it has yet to be shown.
-        self._history: list[list[list[Slots]]] = [[] for _ in range(lanes)]
-        self._pending: list[list[Slots]] = [[] for _ in range(lanes)]
+        self._streams = TokenStreams(model, lanes)
+        self._episodes: dict[int, _Episode] = {}  # by lane
 
     def reset(self, lane: int, task: ControlTask, seed: int) -> None:
         """Begins an episode of a task in a lane, with a demonstration drawn by the seed."""
-        self._tasks[lane] = task
-        self._rng[lane] = generator(Purpose.ACTING, self._seed, seed)
-        prompt = self._draw_prompt(task, self._rng[lane])
-        self._history[lane] = []
-        self._pending[lane] = prompt
-        self._prompt_length[lane] = _num_slots(prompt)
-        self._lanes.length[lane] = 0
+        rng = generator(Purpose.ACTING, self._seed, seed)
+        prompt = self._draw_prompt(task, rng)
+        self._episodes[lane] = _Episode(task, rng, prompt, _num_slots(prompt))
+        self._streams.length[lane] = 0
 
     @torch.no_grad()
     def act(self, observations: Mapping[int, Any]) -> dict[int, Any]:
@@ -89,19 +101,20 @@ class Policy:
         actions: dict[int, Any] = {lane: error for lane, error in shown.items() if lane not in steps}
         if not steps:
             return actions
+        chunks: list[list[Slots]] = [[] for _ in self._streams.length]
         for lane, step in steps.items():
-            self._make_room(lane, len(step.ids) + len(self._tasks[lane].tokenizer.action_kinds))
-        none: list[Slots] = []
-        chunks = [[*pending, steps[lane]] if lane in steps else none for lane, pending in enumerate(self._pending)]
-        ids = self._draw_actions(list(steps), self._lanes.extend(chunks))  # (B, A)
+            self._make_room(lane, len(step.ids) + len(self._episodes[lane].task.tokenizer.action_kinds))
+            chunks[lane] = [*self._episodes[lane].pending, step]
+        ids = self._draw_actions(list(steps), self._streams.extend(chunks))  # (B, A)
         for task, lanes in self._by_task(steps):
             kinds = task.tokenizer.action_kinds
             drawn = ids[lanes, : len(kinds)]
             actions |= zip(lanes, task.tokenizer.decode_actions(drawn), strict=True)
             for lane, row in zip(lanes, drawn, strict=True):
-                self._history[lane].append([steps[lane], Slots.of_tokens(row, kinds)])
+                episode = self._episodes[lane]
+                episode.history.append([steps[lane], Slots.of_tokens(row, kinds)])
                 # The last action token has been drawn but not yet seen.
-                self._pending[lane] = [Slots.of_tokens(row[-1:], kinds[-1])]
+                episode.pending = [Slots.of_tokens(row[-1:], kinds[-1])]
         return actions
 
     def _encode(self, task: ControlTask, observations: Mapping[int, Any]) -> dict[int, Slots | Exception]:
@@ -124,8 +137,8 @@ class Policy:
         """The lanes of each task."""
         groups: dict[str, list[int]] = {}
         for lane in lanes:
-            groups.setdefault(self._tasks[lane].name, []).append(lane)
-        return [(self._tasks[group[0]], group) for group in groups.values()]
+            groups.setdefault(self._episodes[lane].task.name, []).append(lane)
+        return [(self._episodes[group[0]].task, group) for group in groups.values()]
 
     def _draw_actions(self, lanes: list[int], states: torch.Tensor) -> np.ndarray:
         """Action tokens, drawn one after another in all lanes at once, where actions are long enough.
@@ -137,7 +150,7 @@ class Policy:
         Returns:
             (B, A) int64 ids, A the tokens of the longest action; 0 where there is none.
         """
-        tokenizers = {lane: self._tasks[lane].tokenizer for lane in lanes}
+        tokenizers = {lane: self._episodes[lane].task.tokenizer for lane in lanes}
         longest = max(len(tokenizer.action_kinds) for tokenizer in tokenizers.values())
         ranges = np.zeros((len(states), longest, 2), np.int64)  # first id and number of ids
         kinds = torch.zeros(len(states), longest, dtype=torch.int64)
@@ -145,12 +158,12 @@ class Policy:
         for lane, tokenizer in tokenizers.items():
             count = len(tokenizer.action_kinds)
             ranges[lane, :count], kinds[lane, :count] = tokenizer.action_ids, torch.tensor(tokenizer.action_kinds)
-            uniform[lane, :count] = self._rng[lane].random(count)
+            uniform[lane, :count] = self._episodes[lane].rng.random(count)
         drawn = torch.zeros(len(states), longest, dtype=torch.int64)
         for slot in range(longest):
             if slot:
                 growing = torch.from_numpy(ranges[:, slot, 1] > 0)
-                states = self._lanes.append(drawn[:, slot - 1], kinds[:, slot - 1], growing)
+                states = self._streams.append(drawn[:, slot - 1], kinds[:, slot - 1], growing)
             for first, count in sorted(set(map(tuple, ranges[:, slot].tolist()))):
                 alike = (ranges[:, slot] == (first, count)).all(axis=1).nonzero()[0]
                 if count:
@@ -160,19 +173,20 @@ class Policy:
 
     def _make_room(self, lane: int, needed: int) -> None:
         """Drops timesteps of a full window, and has the rest computed anew behind the prompt; it goes where they do not fit."""
-        history, most = self._history[lane], self._tasks[lane].timesteps
+        episode = self._episodes[lane]
+        history, most = episode.history, episode.task.timesteps
         room = self._model.config.context_length - needed
-        full = self._lanes.length[lane] + _num_slots(self._pending[lane]) > room
+        full = self._streams.length[lane] + _num_slots(episode.pending) > room
         if not (full or (history and most is not None and len(history) >= most)):
             return
-        if self._prompt_length[lane] > room:
-            self._prompt_length[lane] = 0
+        if episode.prompt_length > room:
+            episode.prompt_length = 0
         keep = len(history) // 2
-        while keep and sum(map(_num_slots, history[-keep:])) > room - self._prompt_length[lane]:
+        while keep and sum(map(_num_slots, history[-keep:])) > room - episode.prompt_length:
             keep -= 1
-        self._history[lane] = history[len(history) - keep :]
-        self._pending[lane] = [part for step in self._history[lane] for part in step]
-        self._lanes.length[lane] = self._prompt_length[lane]
+        episode.history = history[len(history) - keep :]
+        episode.pending = [part for step in episode.history for part in step]
+        self._streams.length[lane] = episode.prompt_length
 
     def _draw_prompt(self, task: ControlTask, rng: np.random.Generator) -> list[Slots]:
         if self._settings.prompt == "none":

@@ -1,16 +1,18 @@
-"""Drawing the next token from its logits.
+"""Drawing the next token.
 
-B texts, V ids that can be drawn
+B lanes or texts, D width, V ids that can be drawn
 """
 
 from dataclasses import dataclass
 from typing import Annotated
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from gato_lightning.common.settings import NonNegativeFloat, PositiveInt, Range, check_settings
 from gato_lightning.errors import UserError
+from gato_lightning.model.gato import Gato
 
 
 @dataclass(frozen=True)
@@ -70,3 +72,39 @@ def draw(
     # A token is left out if the likelier ones reach top_p without it; so the likeliest never is.
     shares = shares.masked_fill(shares.cumsum(dim=-1) - shares >= top_p, 0.0)
     return ids.gather(1, torch.multinomial(shares, 1, generator=generator))[:, 0]
+
+
+def logits_among(model: Gato, states: Tensor, first: int, count: int) -> Tensor:
+    """(B, count) float32 logits, on the CPU, of the `count` ids from `first` on; only their output rows are computed.
+
+    Args:
+        model: whose output rows are used.
+        states: (B, D).
+        first: the first id.
+        count: how many ids.
+    """
+    rows = model.embedding.table.weight[first : first + count]
+    return F.linear(states, rows).float().cpu()
+
+
+def choose(model: Gato, states: Tensor, first: int, count: int, temperature: float, uniform: Tensor) -> Tensor:
+    """Draws the next token of each lane among `count` ids from `first` on.
+
+    Args:
+        model: whose output rows are used.
+        states: (B, D).
+        first: the first id.
+        count: how many ids.
+        temperature: of the softmax; 0 takes the likeliest.
+        uniform: (B,) numbers in [0, 1), on the CPU: where in the distribution each lane's token lies. So a lane's draws are its
+            own, whatever lanes stand beside it.
+
+    Returns:
+        (B,) int64 ids, on the CPU.
+    """
+    logits = logits_among(model, states, first, count)
+    if temperature == 0:
+        return first + logits.argmax(dim=-1)
+    shares = (logits / temperature).softmax(dim=-1).double().cumsum(dim=-1)
+    place = torch.searchsorted(shares, uniform.double()[:, None] * shares[:, -1:], right=True)[:, 0]
+    return first + place.clamp(max=count - 1)

@@ -3,7 +3,7 @@
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -13,11 +13,14 @@ from PIL import Image
 from gato_lightning.acting.generation import generate_text
 from gato_lightning.acting.sampling import DecodingSettings
 from gato_lightning.errors import UserError, unknown
+from gato_lightning.model.checkpoint import MARK, check_tokenizer, load_checkpoint
+from gato_lightning.model.config import GatoConfig
 from gato_lightning.model.gato import Gato
 from gato_lightning.tokens.any_image import AnyImage
 from gato_lightning.tokens.image_files import ImageSettings
 from gato_lightning.tokens.text import TextTokenizer
 from gato_lightning.tokens.timestep import TimestepTokenizer
+from gato_lightning.tokens.vocabulary import Vocabulary
 
 Picture = str | Path | bytes | np.ndarray  # a file, what is in it, or uint8 (H, W, 3)
 
@@ -33,6 +36,27 @@ class Writer:
 
     def __init__(self, model: Gato, text: TextTokenizer, images: Mapping[str, tuple[str, ImageSettings]]) -> None:
         self.model, self.text, self.images = model, text, images
+
+    @classmethod
+    def from_checkpoint(cls, path: str | Path, tokenizer_path: str | None = None) -> Self:
+        """Writes with the model of a checkpoint, on the CPU.
+
+        Args:
+            path: the checkpoint.
+            tokenizer_path: its text tokenizer, where that is no longer where it was when the model was trained.
+
+        Raises:
+            UserError: no checkpoint of this project, or a text tokenizer that it was not trained with.
+        """
+        checkpoint = load_checkpoint(path)
+        stored = checkpoint[MARK]
+        text = TextTokenizer(tokenizer_path or stored.get("tokenizer_path"))
+        check_tokenizer(stored, text)
+        model = Gato(GatoConfig(**{**stored["config"], "vocabulary": Vocabulary(**stored["config"]["vocabulary"])}))
+        weights = {name.removeprefix("model."): value for name, value in checkpoint["state_dict"].items()}
+        model.load_state_dict(weights)
+        images = {name: (domain, ImageSettings(**how)) for name, (domain, how) in stored.get("images", {}).items()}
+        return cls(model.eval(), text, images)
 
     def caption(
         self,

@@ -18,26 +18,25 @@ import sys
 from argparse import ArgumentError
 from collections.abc import Iterable, Mapping
 from enum import Enum
-from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NoReturn, get_type_hints
 
 import yaml
-from jsonargparse import ArgumentParser, set_parsing_settings
+from jsonargparse import set_parsing_settings
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from omegaconf.errors import OmegaConfBaseException
 
 from gato_lightning.cli.allocator import keep_freed_memory
+from gato_lightning.cli.commands import call
 from gato_lightning.cli.config_files import read_config_files, split_config_args, to_yaml
 from gato_lightning.cli.explain import explain
 from gato_lightning.cli.quiet import quiet
 from gato_lightning.cli.run_config import SaveRunConfig, config_beside
 from gato_lightning.cli.task_stanzas import bad_stanza, check_task_names, stanzas, task_overrides
 from gato_lightning.errors import UserError, mistake_in
-from gato_lightning.evaluation.report_page import report
 from gato_lightning.model.checkpoint import differences
 from gato_lightning.training.trainer import GatoTrainer
 
@@ -195,17 +194,14 @@ def run(
         model_class: The LightningModule.
         datamodule_class: The DataModule.
         args: The command line without the program's name; by default that of the process.
-        commands: Further subcommands, which need neither model nor DataModule: by name the function, `module:name`, that is
-            called with the options as its arguments; one whose only parameter is `args` gets the command line as it is.
+        commands: Further subcommands, which need neither model nor DataModule: by name the function, `module:name`, see `call`.
     """
     quiet()
     keep_freed_memory()
     args = sys.argv[1:] if args is None else args
     try:
         if args and args[0] in commands:
-            _call(commands[args[0]], args)
-        elif args[:1] == ["report"]:  # which needs neither model nor DataModule
-            report(args[1:])
+            call(commands[args[0]], args)
         else:
             GatoCLI(model_class, datamodule_class, args, commands)
     except (UserError, MisconfigurationException) as error:
@@ -214,23 +210,6 @@ def run(
         if error.errno not in _MACHINE_ERRORS:
             raise
         _give_up(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror), error)
-
-
-def _call(path: str, args: list[str]) -> None:
-    """Calls a function with the options on the command line."""
-    module, _, name = path.partition(":")
-    function = getattr(import_module(module), name)
-    if list(inspect.signature(function).parameters) == ["args"]:
-        function(args[1:])
-        return
-    parser = ArgumentParser(prog=f"run.py {args[0]}", exit_on_error=False, allow_abbrev=False)
-    parser.add_function_arguments(function)
-    flags = {f"--{name}" for name, one in inspect.signature(function).parameters.items() if one.annotation is bool}
-    try:
-        options = parser.parse_args([f"{arg}=true" if arg in flags else arg for arg in args[1:]])
-    except ArgumentError as error:
-        raise UserError(explain(str(error), parser.get_defaults().keys())) from error
-    function(**options.as_dict())
 
 
 def _give_up(message: str, error: Exception) -> NoReturn:

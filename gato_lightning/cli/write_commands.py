@@ -4,61 +4,97 @@
 python run.py caption photo.jpg other.png --temperature 0.9
 python run.py answer photo.jpg "what color is the dog?"
 python run.py chat
-python run.py tokenizer train --input my_texts --output my.model
+python run.py tokenizer my_texts --output my.model
 ```
 Without `--ckpt_path` they take the newest checkpoint below `logs`.
 """
 
 import contextlib
 import sys
-from argparse import ArgumentError
-from dataclasses import fields
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import torch
-from jsonargparse import ArgumentParser, Namespace
 
 from gato_lightning.acting.chat import Chat
 from gato_lightning.acting.sampling import DecodingSettings
-from gato_lightning.acting.writer import Picture
+from gato_lightning.acting.writer import Picture, Writer
+from gato_lightning.common.settings import PositiveInt, Seed, check_settings
 from gato_lightning.errors import UserError
 from gato_lightning.model.precision import arithmetic
 from gato_lightning.tokens.tokenizer_training import train_tokenizer
-from gato_lightning.training.module import GatoModule
+from gato_lightning.tokens.vocabulary import NUM_TEXT
 
 LOGS = Path("logs")
 
 
-def caption(args: list[str]) -> None:
-    """Writes a caption for each image."""
-    parser = _parser("caption", "Writes a caption for each image.")
-    parser.add_argument("images", nargs="+", metavar="IMAGE", help="Image files.")
-    given = _parse(parser, args)
-    model, settings, generator = _load(given)
-    with arithmetic(model.device.type):
-        texts = model.caption(given.images, settings, given.task, generator)
-    for image, text in zip(given.images, texts, strict=True):
-        print(f"{image}: {text}" if len(given.images) > 1 else text)
+def caption(
+    images: list[str],
+    ckpt_path: str | None = None,
+    tokenizer_path: str | None = None,
+    task: str | None = None,
+    seed: Seed = 0,
+    **decoding: Any,
+) -> None:
+    """Writes a caption for each image.
+
+    Args:
+        images: image files.
+        ckpt_path: the checkpoint; by default the newest below logs.
+        tokenizer_path: by default the text tokenizer that it was trained with.
+        task: the task whose way of resizing images is used.
+        seed: of what is drawn; 0 or more.
+        decoding: as of `DecodingSettings`.
+    """
+    settings = DecodingSettings(**decoding)
+    writer, generator = _load(ckpt_path, tokenizer_path, seed)
+    with _arithmetic(writer):
+        texts = writer.caption(images, settings, task, generator)
+    for image, text in zip(images, texts, strict=True):
+        print(f"{image}: {text}" if len(images) > 1 else text)
 
 
-def answer(args: list[str]) -> None:
-    """Answers a question about an image."""
-    parser = _parser("answer", "Answers a question about an image.")
-    parser.add_argument("image", metavar="IMAGE", help="An image file.")
-    parser.add_argument("question", metavar="QUESTION", help="What to answer.")
-    given = _parse(parser, args)
-    model, settings, generator = _load(given)
-    with arithmetic(model.device.type):
-        print(model.answer([given.image], [given.question], settings, given.task, generator)[0])
+def answer(
+    image: str,
+    question: str,
+    ckpt_path: str | None = None,
+    tokenizer_path: str | None = None,
+    task: str | None = None,
+    seed: Seed = 0,
+    **decoding: Any,
+) -> None:
+    """Answers a question about an image.
+
+    Args:
+        image: an image file.
+        question: what to answer.
+        ckpt_path: the checkpoint; by default the newest below logs.
+        tokenizer_path: by default the text tokenizer that it was trained with.
+        task: the task whose way of resizing images is used.
+        seed: of what is drawn; 0 or more.
+        decoding: as of `DecodingSettings`.
+    """
+    settings = DecodingSettings(**decoding)
+    writer, generator = _load(ckpt_path, tokenizer_path, seed)
+    with _arithmetic(writer):
+        print(writer.answer([image], [question], settings, task, generator)[0])
 
 
-def chat(args: list[str]) -> None:
-    """Talks with the model, line by line from standard input, until it ends or `/quit`."""
-    given = _parse(_parser("chat", "Talks with the model; /image FILE shows it a picture, /quit ends."), args)
-    model, settings, generator = _load(given)
-    talk, images = Chat(model.writer, settings, generator), list[Picture]()
+def chat(ckpt_path: str | None = None, tokenizer_path: str | None = None, seed: Seed = 0, **decoding: Any) -> None:
+    """Talks with the model, line by line from standard input: `/image FILE` shows it a picture, `/quit` ends.
+
+    Args:
+        ckpt_path: the checkpoint; by default the newest below logs.
+        tokenizer_path: by default the text tokenizer that it was trained with.
+        seed: of what is drawn; 0 or more.
+        decoding: as of `DecodingSettings`.
+    """
+    settings = DecodingSettings(**decoding)
+    writer, generator = _load(ckpt_path, tokenizer_path, seed)
+    talk, images = Chat(writer, settings, generator), list[Picture]()
     prompt = "> " if sys.stdin.isatty() else ""
-    with contextlib.suppress(EOFError, KeyboardInterrupt), arithmetic(model.device.type):
+    with contextlib.suppress(EOFError, KeyboardInterrupt), _arithmetic(writer):
         while (line := input(prompt).strip()) != "/quit":
             if line.startswith("/image "):
                 images.append(line.removeprefix("/image ").strip())
@@ -72,43 +108,28 @@ def chat(args: list[str]) -> None:
                 images = []
 
 
-def tokenizer(args: list[str]) -> None:
-    """Trains a SentencePiece model."""
-    if args[:1] != ["train"]:
-        raise UserError(f"tokenizer {' '.join(args[:1])}: expected 'tokenizer train'")
-    parser = ArgumentParser(prog="run.py tokenizer train", description=train_tokenizer.__doc__, exit_on_error=False)
-    parser.add_argument("--input", nargs="+", required=True, metavar="PATH", help="Text files, and folders of .txt files.")
-    parser.add_argument("--vocab_size", type=int, default=32000, help="Pieces; the model has room for 32000.")
-    parser.add_argument("--output", default="tokenizer.model", help="The file to write; use it as data.tokenizer_path.")
-    given = _parse(parser, args[1:])
-    train_tokenizer([Path(path) for path in given.input], Path(given.output), given.vocab_size)
-    print(f"tokenizer written to {given.output}; use it by --data.tokenizer_path {given.output}")
+def tokenizer(texts: list[str], vocab_size: PositiveInt = NUM_TEXT, output: str = "tokenizer.model") -> None:
+    """Trains a SentencePiece model.
+
+    Args:
+        texts: text files, and folders of .txt files.
+        vocab_size: pieces, 1 or more; the model has room for 32000.
+        output: the file to write; use it as data.tokenizer_path.
+    """
+    train_tokenizer([Path(path) for path in texts], Path(output), vocab_size)
+    print(f"tokenizer written to {output}; use it by --data.tokenizer_path {output}")
 
 
-def _parser(name: str, description: str) -> ArgumentParser:
-    """A parser of what the writing commands share."""
-    parser = ArgumentParser(prog=f"run.py {name}", description=description, exit_on_error=False)
-    parser.add_argument("--ckpt_path", type=str | None, default=None, help="The checkpoint; by default the newest below logs.")
-    parser.add_argument("--tokenizer_path", type=str | None, default=None, help="By default the one it was trained with.")
-    parser.add_argument("--task", type=str | None, default=None, help="The task whose way of resizing images is used.")
-    parser.add_argument("--seed", type=int, default=0, help="Of what is drawn.")
-    parser.add_class_arguments(DecodingSettings, None)
-    return parser
+def _load(ckpt_path: str | None, tokenizer_path: str | None, seed: Seed) -> tuple[Writer, torch.Generator]:
+    """The model of a checkpoint, on a GPU where there is one, and the randomness of what it writes."""
+    check_settings(locals(), _load)
+    writer = Writer.from_checkpoint(Path(ckpt_path) if ckpt_path else _newest_checkpoint(), tokenizer_path)
+    writer.model.to("cuda" if torch.cuda.is_available() else "cpu")
+    return writer, torch.Generator().manual_seed(seed)
 
 
-def _parse(parser: ArgumentParser, args: list[str]) -> Namespace:
-    try:
-        return parser.parse_args(args)
-    except ArgumentError as error:
-        raise UserError(str(error)) from error
-
-
-def _load(given: Namespace) -> tuple[GatoModule, DecodingSettings, torch.Generator]:
-    settings = DecodingSettings(**{field.name: given[field.name] for field in fields(DecodingSettings)})
-    path = Path(given.ckpt_path) if given.ckpt_path else _newest_checkpoint()
-    model = GatoModule.from_checkpoint(path, given.tokenizer_path)
-    model.to("cuda" if torch.cuda.is_available() else "cpu")
-    return model, settings, torch.Generator().manual_seed(given.seed)
+def _arithmetic(writer: Writer) -> AbstractContextManager[Any]:
+    return arithmetic(writer.model.embedding.table.weight.device.type)
 
 
 def _newest_checkpoint() -> Path:

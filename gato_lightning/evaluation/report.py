@@ -2,9 +2,10 @@
 
 import csv
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -106,6 +107,29 @@ def scores_of_records(records: Iterable[dict[str, Any]]) -> list[TaskScore]:
         episodes += [_failed(line) for line in one["failures"]]
         scores.append(TaskScore(one["task"], one["domain"], one["expert_return"], one["random_return"], episodes))
     return scores
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a callback found in a run.
+
+    Args:
+        scores: of control tasks.
+        text: by task and metric, of tasks whose actions are text.
+        tokens_seen: tokens trained on; None: not counted.
+    """
+
+    scores: Sequence[TaskScore] = ()
+    text: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    tokens_seen: int | None = None
+
+
+@runtime_checkable
+class Finder(Protocol):
+    """A callback that has something to say in the report of a run."""
+
+    def findings(self) -> Findings:
+        """What it found; called when training has ended."""
 
 
 def control_report(scores: Sequence[TaskScore]) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """`python run.py report RUN...`: one or several runs side by side, as one HTML page that needs no other file."""
 
-import argparse
 import base64
 import io
 import json
@@ -168,18 +167,19 @@ def _number(value: Any) -> str:
     return f"{value:.2f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def report(args: list[str]) -> None:
-    """The subcommand `report`.
+def report(runs: list[str], output: str = "report.html") -> None:
+    """Draws runs side by side as one HTML page.
 
     Args:
-        args: the command line behind its name.
+        runs: log folders of runs, or JSON files of rollouts.
+        output: the page.
+
+    Raises:
+        UserError: a run cannot be read, or the page not be written.
     """
-    parser = argparse.ArgumentParser("run.py report", description="Draws runs side by side as one HTML page.")
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="log folder of a run, or JSON file of a rollout")
-    parser.add_argument("--output", type=Path, default=Path("report.html"), help="the page (default: %(default)s)")
-    options = parser.parse_args(args)
-    check_file(options.output, f"--output {options.output}")
-    text = page([read_run(path) for path in options.runs])
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(text, encoding="utf-8")
-    print(f"report written to {options.output}")
+    path = Path(output)
+    check_file(path, f"--output {path}")
+    text = page([read_run(Path(run)) for run in runs])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    print(f"report written to {path}")

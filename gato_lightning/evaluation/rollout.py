@@ -34,11 +34,12 @@ class Actor(Protocol):
 
 
 @dataclass
-class _Running:
-    """The episode in a lane."""
+class _Episode:
+    """An episode."""
 
     task: ControlTask
     seed: int
+    filmed: bool = False
     observation: Any = None  # none before the reset is answered
     total: float = 0.0
     length: int = 0
@@ -94,66 +95,95 @@ def play(
     Returns:
         A score per task, in their order, with episodes in the order of the seeds.
     """
-    # Tasks of like widths run side by side: all lanes of a pass are as wide as the widest.
-    order = sorted(tasks, key=lambda task: _width(task), reverse=True)
     scores = {task.name: TaskScore(task.name, task.domain, task.expert.mean, task.random.mean) for task in tasks}
     for task in tasks:
         # An episode to be filmed has to be played.
         again = seeds[:1] if task.name in record else []
         scores[task.name].episodes += [one for one in done.get(task.name, []) if one.seed in seeds and one.seed not in again]
     known = {name: {one.seed for one in score.episodes} for name, score in scores.items()}
-    waiting = deque((task, seed) for task in order for seed in seeds if seed not in known[task.name])
-    running: dict[int, _Running] = {}
-
-    def begin(lane: int, task: ControlTask, seed: int) -> None:
-        running[lane] = _Running(task, seed)
-        try:
-            actor.reset(lane, task, seed)
-        except Exception as error:
-            fail(lane, error)
-        else:
-            environments.begin(lane, task, seed, task.name in record and seed == seeds[0])
-
-    def fail(lane: int, error: Exception) -> None:
-        running[lane].failure = f"the agent failed: {said(error)}"
-        finish(lane)
-
-    def finish(lane: int) -> None:
-        episode = running.pop(lane)
-        score = scores[episode.task.name]
-        score.episodes.append(episode.result())
-        score.video = episode.video or score.video
-        on_episode(episode.task.name, score.episodes[-1])
-
-    while waiting or running:
-        for lane, action in _act(actor, {lane: episode.observation for lane, episode in running.items()}).items():
-            if isinstance(action, Exception):
-                fail(lane, action)
-            else:
-                environments.step(lane, action)
-        for lane in range(min(environments.lanes, len(tasks) * len(seeds))):
-            while waiting and lane not in running:
-                begin(lane, *waiting.popleft())
-        for lane, outcome in sorted(environments.gather().items()):
-            if outcome.lost:
-                lost = running.pop(lane)
-                waiting.appendleft((lost.task, lost.seed))
-            elif running[lane].take(outcome):
-                finish(lane)
+    # Tasks of like widths run side by side: all lanes of a pass are as wide as the widest.
+    order = sorted(tasks, key=_width, reverse=True)
+    waiting = deque(_Episode(task, seed) for task in order for seed in seeds if seed not in known[task.name])
+    for episode in waiting:
+        episode.filmed = episode.task.name in record and episode.seed == seeds[0]
+    _Stage(actor, environments, waiting, scores, on_episode).play()
     for score in scores.values():
         score.episodes.sort(key=lambda one: one.seed)
     return list(scores.values())
 
 
-def _act(actor: Actor, observations: Mapping[int, Any]) -> dict[int, Any]:
-    """By lane, an action or an error; where the actor raises, the same error in all of them."""
-    if not observations:
-        return {}
-    try:
-        return actor.act(observations)
-    except Exception as error:
-        log.exception("the agent failed in %d episodes", len(observations))
-        return dict.fromkeys(observations, error)
+class _Stage:
+    """Where episodes are played: those that wait, those in the lanes, and the scores of those that are over.
+
+    Args: as of `play`, and
+        waiting: the episodes, in the order in which they begin.
+        scores: by task; those of the episodes are added.
+    """
+
+    def __init__(
+        self,
+        actor: Actor,
+        environments: Environments,
+        waiting: deque[_Episode],
+        scores: Mapping[str, TaskScore],
+        on_episode: OnEpisode,
+    ) -> None:
+        self._actor, self._environments = actor, environments
+        self._waiting, self._scores, self._on_episode = waiting, scores, on_episode
+        self._running: dict[int, _Episode] = {}  # by lane
+        self._lanes = range(min(environments.lanes, len(waiting)))
+
+    def play(self) -> None:
+        """Plays all episodes to their ends."""
+        while self._waiting or self._running:
+            self._act()
+            for lane in self._lanes:
+                while self._waiting and lane not in self._running:
+                    self._begin(lane, self._waiting.popleft())
+            self._hear()
+
+    def _act(self) -> None:
+        """Every running episode has observed something: the actor acts in all of them."""
+        observations = {lane: episode.observation for lane, episode in self._running.items()}
+        try:
+            actions = self._actor.act(observations) if observations else {}
+        except Exception as error:
+            log.exception("the agent failed in %d episodes", len(observations))
+            actions = dict.fromkeys(observations, error)
+        for lane, action in actions.items():
+            if isinstance(action, Exception):
+                self._fail(lane, action)
+            else:
+                self._environments.step(lane, action)
+
+    def _begin(self, lane: int, episode: _Episode) -> None:
+        self._running[lane] = episode
+        try:
+            self._actor.reset(lane, episode.task, episode.seed)
+        except Exception as error:
+            self._fail(lane, error)
+        else:
+            self._environments.begin(lane, episode.task, episode.seed, episode.filmed)
+
+    def _hear(self) -> None:
+        """Takes in what came of resets and steps; an episode that was lost with its worker is played again."""
+        for lane, outcome in sorted(self._environments.gather().items()):
+            if outcome.lost:
+                lost = self._running.pop(lane)
+                self._waiting.appendleft(_Episode(lost.task, lost.seed, lost.filmed))
+            elif self._running[lane].take(outcome):
+                self._finish(lane)
+
+    def _fail(self, lane: int, error: Exception) -> None:
+        self._running[lane].failure = f"the agent failed: {said(error)}"
+        self._finish(lane)
+
+    def _finish(self, lane: int) -> None:
+        episode = self._running.pop(lane)
+        score = self._scores[episode.task.name]
+        score.episodes.append(episode.result())
+        score.video = episode.video or score.video
+        self._on_episode(episode.task.name, score.episodes[-1])
 
 
 def _width(task: ControlTask) -> int:

@@ -61,17 +61,17 @@ class TaskScore:
 
     @property
     def finished(self) -> list[EpisodeResult]:
-        """The episodes with a return."""
+        """The episodes that have a return."""
         return [one for one in self.episodes if one.total is not None]
 
     @property
     def returns(self) -> list[float]:
-        """Of the finished episodes."""
+        """The returns of the finished episodes."""
         return [one.total for one in self.episodes if one.total is not None]
 
     @property
     def failures(self) -> list[str]:
-        """What went wrong, with the seed."""
+        """What went wrong in each failed episode, with its seed."""
         return [f"seed {one.seed}: {one.failure}" for one in self.episodes if one.failure]
 
     @property

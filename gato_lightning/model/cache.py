@@ -59,24 +59,37 @@ class KeyValueCache:
         Returns:
             All new slots, and each lane's last one.
         """
-        begin, self._seen = int(length[0]), int((length + counts).max())
+        self._seen = int((length + counts).max())
         self._longest = max(self._longest, self._seen)
-        even = bool((length == begin).all() and (counts == width).all())
-        device = self._keys.device
-        lane = torch.from_numpy(lanes).to(device)
-        self._lanes = slice(None) if len(lanes) == self._keys.shape[1] else lane  # of all lanes nothing has to be copied
-        position = torch.from_numpy((length[:1] if even else length)[:, None] + np.arange(width)).to(device)  # (G or 1, L)
-        later = torch.arange(self._seen, device=device) > position[:, None, :, None]  # (G or 1, 1, L, M)
-        hidden = torch.zeros(later.shape, device=device, dtype=self._keys.dtype).masked_fill_(later, -torch.inf)
-        if even:  # one rectangle: slices, which cost less than indices, and nothing that a last slot does not see
-            self._place = (self._lanes, slice(None), slice(begin, self._seen))
-            return Queries(..., hidden if width > 1 else None), Queries((slice(None), slice(width - 1, None)), None)
-        count = torch.from_numpy(counts).to(device)[:, None]  # (G, 1)
-        head = torch.arange(self._keys.shape[2], device=device)[:, None]
-        filled = torch.arange(width, device=device) < count
-        self._place = (lane[:, None, None], head, torch.where(filled, position, self._spare)[:, None])  # (G, H, L) together
-        last = (torch.arange(len(lanes), device=device)[:, None], count - 1)
+        self._lanes = torch.from_numpy(lanes).to(self._keys.device)
+        if len(lanes) == self._keys.shape[1]:
+            self._lanes = slice(None)  # of all lanes nothing has to be copied
+        if bool((length == length[0]).all() and (counts == width).all()):
+            return self._begin_evenly(int(length[0]), width)
+        return self._begin_unevenly(lanes, length, counts, width)
+
+    def _begin_evenly(self, length: int, width: int) -> tuple[Queries, Queries]:
+        """Lanes of one length, with as many new slots: slices, which cost less than indices; a last slot sees all."""
+        self._place = (self._lanes, slice(None), slice(length, self._seen))
+        hidden = self._hidden(np.arange(length, self._seen)[None]) if width > 1 else None
+        return Queries(..., hidden), Queries((slice(None), slice(width - 1, None)), None)
+
+    def _begin_unevenly(self, lanes: np.ndarray, length: np.ndarray, counts: np.ndarray, width: int) -> tuple[Queries, Queries]:
+        """Lanes at different lengths, or with different numbers of new slots; the empty ones go to a place that nobody sees."""
+        slot = np.arange(width)
+        position = length[:, None] + slot  # (G, L)
+        place = torch.from_numpy(np.where(slot < counts[:, None], position, self._spare))
+        head = torch.arange(self._keys.shape[2])[:, None]
+        where = (torch.from_numpy(lanes)[:, None, None], head, place[:, None])  # together (G, H, L)
+        self._place = tuple(index.to(self._keys.device) for index in where)
+        hidden = self._hidden(position)
+        last = tuple(torch.from_numpy(i[:, None]).to(self._keys.device) for i in (np.arange(len(lanes)), counts - 1))
         return Queries(..., hidden), Queries(last, hidden[:, 0][last][:, None])
+
+    def _hidden(self, position: np.ndarray) -> Tensor:
+        """(G or 1, 1, L, M) what is added to the scores of queries at (G or 1, L) positions: -inf for later keys."""
+        later = torch.from_numpy(np.arange(self._seen) > position[:, None, :, None]).to(self._keys.device)
+        return torch.zeros(later.shape, device=later.device, dtype=self._keys.dtype).masked_fill_(later, -torch.inf)
 
     def update(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Adds a layer's new keys and values, each (G, H, L, K); returns all of the growing lanes', each (G, H, M, K)."""

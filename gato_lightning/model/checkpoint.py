@@ -15,6 +15,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.plugins.io.wrapper import _WrappingCheckpointIO
 
 from gato_lightning.errors import UserError, did_you_mean
+from gato_lightning.tokens.text import TextTokenizer
 
 MARK = "gato_lightning"  # the key that `GatoModule.on_save_checkpoint` writes
 METADATA = "meta.pt"  # of a sharded checkpoint, which is a folder: all but weights and optimiser
@@ -87,6 +88,23 @@ class GatoCheckpointIO(_WrappingCheckpointIO):
         """Lets the plugin within finish what it still writes."""
         assert self.checkpoint_io is not None
         self.checkpoint_io.teardown()
+
+
+def check_tokenizer(stored: Mapping[str, Any], text: TextTokenizer) -> None:
+    """Whether a checkpoint was trained with a text tokenizer; with another one its ids would mean something else.
+
+    Args:
+        stored: what the checkpoint says of its model.
+        text: the tokenizer.
+
+    Raises:
+        UserError: it was not.
+    """
+    trained = stored.get("tokenizer_sha256")
+    if trained and trained != text.sha256:
+        raise UserError(
+            f"tokenizer model {text.path}: not the one that the checkpoint was trained with (sha256 {trained[:12]}..)"
+        )
 
 
 def differences(stored: Mapping[str, Any], current: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gato_lightning.tokens.patches import PATCH
+
 
 @dataclass
 class TokenBatch:
@@ -46,6 +48,32 @@ class TokenBatch:
     num_timesteps: int
     num_prompted: int
     num_segments: int
+
+    @classmethod
+    def of_tokens(cls, ids: Tensor, kinds: Tensor | int) -> "TokenBatch":
+        """A batch of one action token a sequence, as acting appends them.
+
+        Args:
+            ids: (B,) int64.
+            kinds: (B,) int64 what the tokens are, or one `Kind` for all.
+        """
+        column, none = torch.zeros(len(ids), 1, dtype=torch.int64), torch.empty(0, dtype=torch.int64)
+        return cls(
+            ids=ids[:, None],
+            kinds=column + (kinds[:, None] if isinstance(kinds, Tensor) else int(kinds)),
+            local=column,
+            position=column,
+            segment=column + 1,
+            task=column,
+            targets=none,
+            patch_slots=none,
+            patches=torch.empty(0, PATCH, PATCH, 3, dtype=torch.uint8),
+            patch_index=none,
+            patch_intervals=none.view(0, 4),
+            num_timesteps=0,
+            num_prompted=0,
+            num_segments=0,
+        )
 
     def _map(self, change: Callable[[Tensor], Tensor]) -> "TokenBatch":
         changed: dict[str, Any] = {name: change(value) for name, value in vars(self).items() if isinstance(value, Tensor)}

@@ -1,10 +1,13 @@
-"""Means of losses by task or modality, over all ranks."""
+"""Means of losses by task and by modality, over all ranks."""
 
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchmetrics import Metric
+
+from gato_lightning.sequences.batch import TokenBatch
+from gato_lightning.tokens.vocabulary import Kind
 
 
 class GroupMeans(Metric):
@@ -35,3 +38,33 @@ class GroupMeans(Metric):
         """By name, the mean of each group that has values, over all ranks, which all call it."""
         total, count = self.total.tolist(), self.count.tolist()
         return {name: s / n for name, s, n in zip(self.names, total, count, strict=True) if n}
+
+
+class LossMeans(nn.Module):
+    """Means of token losses by task and by modality, since they were last taken.
+
+    Args:
+        task_names: in the order of the tasks' numbers.
+    """
+
+    def __init__(self, task_names: Sequence[str]) -> None:
+        super().__init__()
+        self.by_task = GroupMeans(task_names)
+        self.by_modality = GroupMeans([kind.name.lower() for kind in Kind])
+
+    def update(self, batch: TokenBatch, losses: Tensor) -> None:
+        """Adds the (N,) losses of a batch, on the device: nothing is waited for in a step."""
+        self.by_task.update(batch.task.flatten()[batch.targets], losses)
+        self.by_modality.update(batch.kinds.flatten()[batch.targets], losses)
+
+    def take(self, part: str) -> dict[str, float]:
+        """The means, over all ranks, which all call it; none of what did not occur. Begins anew.
+
+        Args:
+            part: what the losses are of, as in `train/loss/TASK` and `train/loss_by_modality/MODALITY`.
+        """
+        means = {f"{part}/loss/{name}": mean for name, mean in self.by_task.compute().items()}
+        means |= {f"{part}/loss_by_modality/{name}": mean for name, mean in self.by_modality.compute().items()}
+        self.by_task.reset()
+        self.by_modality.reset()
+        return means

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from callbacks.text_loss import TextLoss, _sequences
-from datamodules.splits import is_held_out
+from datamodules.base.splits import is_held_out
 from gato_lightning.sequences.segments import Segments
 from gato_lightning.sequences.sequence import collate, gather
 from gato_lightning.training.loss import token_losses

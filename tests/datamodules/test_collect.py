@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from datamodules.base import TaskDataModule
+from datamodules.base.task import TaskDataModule
 from datamodules.collect import prepare
 from datamodules.control import ControlDataModule
 from datamodules.policy import PolicyDataModule

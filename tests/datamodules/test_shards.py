@@ -12,8 +12,8 @@ import datasets
 import numpy as np
 import pytest
 
+from datamodules.base.faults import Fault
 from datamodules.caption_files import CaptionFilesDataModule
-from datamodules.faults import Fault
 from datamodules.shards import expand, samples
 from gato_lightning.errors import UserError
 from gato_lightning.tokens.image_files import ImageSettings

@@ -17,8 +17,8 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
+from datamodules.base.splits import is_held_out
 from datamodules.documents import DOCSTRINGS, TOPICS, _docstrings, read
-from datamodules.splits import is_held_out
 from datamodules.text import TextDataModule, cut
 from gato_lightning.errors import UserError
 from gato_lightning.tokens.text import TextTokenizer

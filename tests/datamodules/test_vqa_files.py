@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from jsonargparse import ArgumentError, ArgumentParser
 
-from datamodules.base import TaskDataModule
+from datamodules.base.task import TaskDataModule
 from datamodules.vqa_files import VqaFiles, VqaFilesDataModule
 from gato_lightning.errors import UserError
 from gato_lightning.tokens.image_files import ImageSettings

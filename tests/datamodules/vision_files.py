@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from datamodules.base import TaskDataModule
+from datamodules.base.task import TaskDataModule
 from datamodules.collect import prepare
 from gato_lightning.tokens.text import TextTokenizer
 from gato_lightning.tokens.vocabulary import Vocabulary

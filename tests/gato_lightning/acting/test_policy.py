@@ -8,8 +8,8 @@ import pytest
 import torch
 from gymnasium import spaces
 
-from gato_lightning.acting.decoding import choose
 from gato_lightning.acting.policy import ActingSettings, Policy
+from gato_lightning.acting.sampling import choose
 from gato_lightning.errors import UserError
 from gato_lightning.model.gato import Gato
 from gato_lightning.sequences.sequence import collate, slots_of

@@ -18,7 +18,7 @@ def prepare(path: Path) -> None:
 @pytest.mark.parametrize(
     ("work", "option", "what"),
     [
-        (lambda path: report(["no-such-run", "--output", str(path)]), "--output", "is a folder"),
+        (lambda path: report(["no-such-run"], str(path)), "--output", "is a folder"),
         (lambda path: train_tokenizer([Path("no-such-text")], path), "--output", "is a folder"),
         (lambda path: collect(tasks="cartpole", out=str(path / "file")), "--out", "file is a file, expected a folder"),
         (lambda path: prepare(path / "file" / "data"), "data.cache_dir", "file is a file, expected a folder"),

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 import gymnasium
 from lightning import LightningDataModule
 
-from datamodules.faults import Fault, check_faults
+from datamodules.base.faults import Fault, check_faults
 from gato_lightning.common.public_name import public_name
 from gato_lightning.common.settings import PositiveInt, Seed, check_settings
 from gato_lightning.errors import UserError

@@ -14,8 +14,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from datamodules.base import Job, Split, TaskDataModule
-from datamodules.faults import Fault, check_faults
+from datamodules.base.faults import Fault, check_faults
+from datamodules.base.task import Job, Split, TaskDataModule
 from gato_lightning.common.randomness import Purpose, generator
 from gato_lightning.errors import UserError
 from gato_lightning.sequences.segments import PromptSettings, SegmentSampler

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from datamodules.base import TaskDataModule
+from datamodules.base.task import TaskDataModule
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from datamodules.base import Job, Split, TaskDataModule
+from datamodules.base.task import Job, Split, TaskDataModule
 from datamodules.collect import prepare
 from gato_lightning.errors import UserError
 from gato_lightning.sequences.store import is_store

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from datamodules.base.stream import PartStream, Readers, task_sampler
 from datamodules.caption_files import CaptionFilesDataModule
 from datamodules.mixture import MixtureDataModule, TaskSpec
-from datamodules.stream import PartStream, Readers, task_sampler
 from gato_lightning.errors import UserError
 from gato_lightning.sequences.segments import PromptSettings
 from gato_lightning.tokens.image_files import ImageSettings

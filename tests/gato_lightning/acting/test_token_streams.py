@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from gato_lightning.acting.decoding import Lanes
+from gato_lightning.acting.token_streams import TokenStreams
 from gato_lightning.model.gato import Gato
 from gato_lightning.sequences.sequence import Slots, collate
 from gato_lightning.tokens.vocabulary import Kind, Vocabulary
@@ -24,11 +24,11 @@ def test_states_equal_those_of_one_pass_without_a_cache(tiny_config, positions, 
     torch.manual_seed(0)
     model = Gato(dataclasses.replace(tiny_config, positions=positions)).eval()
     rng = np.random.default_rng(0)
-    lanes = Lanes(model, 3)
+    streams = TokenStreams(model, 3)
     grown: list[list[int]] = [[], [], []]
     for counts in chunks:
         new = [rng.integers(0, 1000, count).tolist() for count in counts]
-        states = lanes.extend([[Slots.of_tokens(ids, Kind.ACTION_TEXT)] if ids else [] for ids in new])
+        states = streams.extend([[Slots.of_tokens(ids, Kind.ACTION_TEXT)] if ids else [] for ids in new])
         for lane, ids in enumerate(new):
             grown[lane] += ids
             if ids:
@@ -42,9 +42,9 @@ def test_in_bf16_states_equal_those_of_one_pass_but_for_rounding(tiny_model, wei
     model = copy.deepcopy(tiny_model).to(weights)
     whole = collate([[Slots.of_tokens([1, 2, 3, 4], Kind.ACTION_TEXT)]], 4, Vocabulary())
     with torch.autocast("cpu", torch.bfloat16, enabled=weights == torch.float32):
-        lanes = Lanes(model, 1)
-        lanes.extend([[Slots.of_tokens([1, 2, 3], Kind.ACTION_TEXT)]])
-        state = lanes.append(torch.tensor([4]), Kind.ACTION_TEXT)[0].float()
+        streams = TokenStreams(model, 1)
+        streams.extend([[Slots.of_tokens([1, 2, 3], Kind.ACTION_TEXT)]])
+        state = streams.append(torch.tensor([4]), Kind.ACTION_TEXT)[0].float()
         expected = model(whole)[0, -1].float()
     assert torch.linalg.vector_norm(state - expected) < 0.02 * torch.linalg.vector_norm(expected)  # bf16 has 8 bits
 
@@ -52,9 +52,9 @@ def test_in_bf16_states_equal_those_of_one_pass_but_for_rounding(tiny_model, wei
 @torch.no_grad()
 def test_appended_tokens_equal_a_chunk(tiny_model):
     tokens = torch.tensor([[3, 4], [5, 6]])
-    one_by_one, at_once = Lanes(tiny_model, 2), Lanes(tiny_model, 2)
-    for lanes in (one_by_one, at_once):
-        lanes.extend([[Slots.of_tokens([1, 2], Kind.ACTION_TEXT)]] * 2)
+    one_by_one, at_once = TokenStreams(tiny_model, 2), TokenStreams(tiny_model, 2)
+    for streams in (one_by_one, at_once):
+        streams.extend([[Slots.of_tokens([1, 2], Kind.ACTION_TEXT)]] * 2)
     at_once.extend([[Slots.of_tokens(row, Kind.ACTION_TEXT)] for row in tokens.numpy()])
     one_by_one.append(tokens[:, 0], Kind.ACTION_TEXT)
     one_by_one.append(tokens[:, 1], Kind.ACTION_TEXT, torch.tensor([True, False]))
@@ -69,11 +69,11 @@ def test_appended_tokens_equal_a_chunk(tiny_model):
 
 @torch.no_grad()
 def test_a_lane_taken_after_a_shorter_one_has_grown_is_whole(tiny_model):
-    lanes = Lanes(tiny_model, 2)
-    lanes.extend([[Slots.of_tokens([1, 2, 3, 4, 5], Kind.ACTION_TEXT)], [Slots.of_tokens([6], Kind.ACTION_TEXT)]])
-    lanes.append(torch.tensor([0, 7]), Kind.ACTION_TEXT, torch.tensor([False, True]))
-    lanes.take(torch.tensor([0, 0]))
-    states = lanes.append(torch.tensor([8, 9]), Kind.ACTION_TEXT)
+    streams = TokenStreams(tiny_model, 2)
+    streams.extend([[Slots.of_tokens([1, 2, 3, 4, 5], Kind.ACTION_TEXT)], [Slots.of_tokens([6], Kind.ACTION_TEXT)]])
+    streams.append(torch.tensor([0, 7]), Kind.ACTION_TEXT, torch.tensor([False, True]))
+    streams.take(torch.tensor([0, 0]))
+    states = streams.append(torch.tensor([8, 9]), Kind.ACTION_TEXT)
     for state, last in zip(states, (8, 9), strict=True):
         whole = collate([[Slots.of_tokens([1, 2, 3, 4, 5, last], Kind.ACTION_TEXT)]], 6, Vocabulary())
         torch.testing.assert_close(state, tiny_model(whole)[0, -1], atol=1e-5, rtol=1e-5)

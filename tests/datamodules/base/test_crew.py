@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from datamodules.crew import Crew
+from datamodules.base.crew import Crew
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Decoding with a key-value cache: the one engine under acting and writing.
+"""Token streams that grow on a key-value cache: the one engine under acting and writing.
 
 B lanes, G of them that grow, L new slots, D width, V vocabulary
 """
@@ -16,8 +16,8 @@ from gato_lightning.sequences.batch import TokenBatch
 from gato_lightning.sequences.sequence import Slots, collate
 
 
-class Lanes:
-    """B token streams that grow side by side, each at its own length.
+class TokenStreams:
+    """B streams of tokens that grow side by side, each in its lane and at its own length.
 
     Args:
         model: the model, in evaluation mode.
@@ -35,7 +35,7 @@ class Lanes:
         """Appends each lane's slots, in one pass.
 
         Args:
-            chunks: the new slots of each lane, not of none; a lane without any stays as it is, and costs nothing.
+            chunks: the new slots of each lane; at least one lane has some. A lane without any stays as it is and costs nothing.
 
         Returns:
             (B, D) state of each lane's last new slot, which predicts its next token; of no meaning where there is none.
@@ -57,24 +57,7 @@ class Lanes:
             (B, D) states of these tokens; of no meaning in a lane that took none.
         """
         lanes = torch.arange(len(ids)) if growing is None else growing.cpu().nonzero()[:, 0]
-        column = torch.zeros(len(lanes), 1, dtype=torch.int64)
-        none = torch.empty(0, dtype=torch.int64)
-        batch = TokenBatch(
-            ids=ids.cpu()[lanes, None],
-            kinds=column + (kinds[lanes, None] if isinstance(kinds, Tensor) else int(kinds)),
-            local=column,
-            position=column,
-            segment=column + 1,
-            task=column,
-            targets=none,
-            patch_slots=none,
-            patches=torch.empty(0, 16, 16, 3, dtype=torch.uint8),
-            patch_index=none,
-            patch_intervals=none.view(0, 4),
-            num_timesteps=0,
-            num_prompted=0,
-            num_segments=0,
-        )
+        batch = TokenBatch.of_tokens(ids.cpu()[lanes], kinds[lanes] if isinstance(kinds, Tensor) else kinds)
         return self._extend(batch, lanes.numpy(), np.ones(len(lanes), np.int64))
 
     def take(self, lanes: Tensor) -> None:
@@ -96,39 +79,3 @@ class Lanes:
         everywhere = states.new_zeros(len(self.length), states.shape[1])
         everywhere[torch.from_numpy(lanes).to(self._device)] = states
         return everywhere
-
-
-def logits_among(model: Gato, states: Tensor, first: int, count: int) -> Tensor:
-    """(B, count) float32 logits, on the CPU, of the `count` ids from `first` on; only their output rows are computed.
-
-    Args:
-        model: whose output rows are used.
-        states: (B, D).
-        first: the first id.
-        count: how many ids.
-    """
-    rows = model.embedding.table.weight[first : first + count]
-    return torch.nn.functional.linear(states, rows).float().cpu()
-
-
-def choose(model: Gato, states: Tensor, first: int, count: int, temperature: float, uniform: Tensor) -> Tensor:
-    """Draws the next token of each lane among `count` ids from `first` on.
-
-    Args:
-        model: whose output rows are used.
-        states: (B, D).
-        first: the first id.
-        count: how many ids.
-        temperature: of the softmax; 0 takes the likeliest.
-        uniform: (B,) numbers in [0, 1), on the CPU: where in the distribution each lane's token lies. So a lane's draws are its
-            own, whatever lanes stand beside it.
-
-    Returns:
-        (B,) int64 ids, on the CPU.
-    """
-    logits = logits_among(model, states, first, count)
-    if temperature == 0:
-        return first + logits.argmax(dim=-1)
-    shares = (logits / temperature).softmax(dim=-1).double().cumsum(dim=-1)
-    place = torch.searchsorted(shares, uniform.double()[:, None] * shares[:, -1:], right=True)[:, 0]
-    return first + place.clamp(max=count - 1)
