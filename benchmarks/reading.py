@@ -38,7 +38,7 @@ from datamodules.base.faults import Fault
 from datamodules.base.splits import is_held_out
 from datamodules.base.task import TaskDataModule
 from datamodules.caption_files import CaptionFilesDataModule
-from datamodules.documents import TOPICS, read
+from datamodules.readers.documents import TOPICS, read
 from datamodules.text import TextDataModule, cut
 from gato_lightning.sequences.store import TokenEpisode
 from gato_lightning.tokens.image_files import ImageSettings

@@ -4,13 +4,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import datamodules.coco as coco
-import datamodules.hugging_face as hugging_face
-import datamodules.shards as shards
+import datamodules.readers.coco as coco
+import datamodules.readers.hugging_face as hugging_face
+import datamodules.readers.shards as shards
 from datamodules.base.task import Split
 from datamodules.held_out import held_out_task, training_task
 from datamodules.image_pairs import ImagePairsDataModule
-from datamodules.image_texts import Reader
+from datamodules.readers.image_texts import Reader
 from gato_lightning.sequences.tasks import GenerationTask
 
 

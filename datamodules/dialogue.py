@@ -12,7 +12,7 @@ from gymnasium import spaces
 from datamodules.base.faults import Fault
 from datamodules.base.splits import is_held_out
 from datamodules.base.task import Job, Split, TaskDataModule
-from datamodules.files import find, fingerprint, json_lines, text_field
+from datamodules.readers.files import find, fingerprint, json_lines, text_field
 from gato_lightning.common.settings import PositiveInt, ShareBelowOne, ShareBetween
 from gato_lightning.errors import UserError
 from gato_lightning.sequences.store import TokenEpisode

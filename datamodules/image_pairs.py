@@ -13,7 +13,7 @@ from datamodules.base.faults import Fault
 from datamodules.base.pairs import grouped
 from datamodules.base.splits import is_held_out
 from datamodules.base.task import Job, Split, TaskDataModule
-from datamodules.image_texts import ImageText, Pair, Reader
+from datamodules.readers.image_texts import ImageText, Pair, Reader
 from gato_lightning.common.settings import PositiveInt, Seed, ShareBelowOne, ShareBetween
 from gato_lightning.errors import UserError
 from gato_lightning.tokens.episode import Episode, stack

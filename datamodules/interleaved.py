@@ -12,9 +12,9 @@ from gymnasium import spaces
 from datamodules.base.faults import Fault
 from datamodules.base.splits import is_held_out
 from datamodules.base.task import Job, Split, TaskDataModule
-from datamodules.coco import image_folder as checked_folder
-from datamodules.coco import inside
-from datamodules.files import find, fingerprint, json_lines
+from datamodules.readers.coco import image_folder as checked_folder
+from datamodules.readers.coco import inside
+from datamodules.readers.files import find, fingerprint, json_lines
 from datamodules.text import cut
 from gato_lightning.common.settings import PositiveInt, ShareBelowOne, ShareBetween
 from gato_lightning.errors import UserError

@@ -12,7 +12,7 @@ from datamodules.base.faults import check_faults
 from datamodules.base.pairs import grouped
 from datamodules.base.splits import is_held_out
 from datamodules.base.task import Job, Split, TaskDataModule
-from datamodules.documents import DOCSTRINGS, PACKAGE, TOPICS, Document, fingerprint, read
+from datamodules.readers.documents import DOCSTRINGS, PACKAGE, TOPICS, Document, fingerprint, read
 from gato_lightning.common.settings import PositiveInt, Range, Seed, ShareBelowOne, ShareBetween
 from gato_lightning.errors import UserError
 from gato_lightning.sequences.store import EpisodeStore

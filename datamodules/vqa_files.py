@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import datamodules.coco as coco
+import datamodules.readers.coco as coco
 from datamodules.base.faults import Fault
 from datamodules.base.task import Split
-from datamodules.files import fingerprint
 from datamodules.held_out import held_out_task
 from datamodules.image_pairs import ImagePairsDataModule
-from datamodules.image_texts import ImageText, Reader
+from datamodules.readers.files import fingerprint
+from datamodules.readers.image_texts import ImageText, Reader
 from gato_lightning.sequences.tasks import GenerationTask
 
 

@@ -18,7 +18,7 @@ import pyarrow.parquet
 import pytest
 
 from datamodules.base.splits import is_held_out
-from datamodules.documents import DOCSTRINGS, TOPICS, _docstrings, read
+from datamodules.readers.documents import DOCSTRINGS, TOPICS, _docstrings, read
 from datamodules.text import TextDataModule, cut
 from gato_lightning.errors import UserError
 from gato_lightning.tokens.text import TextTokenizer
@@ -131,7 +131,7 @@ def test_docstrings_are_found_wherever_a_definition_may_stand(tmp_path: Path):
 
 def test_an_installed_package_is_read_without_importing_it():
     code = (
-        "import sys; from datamodules.documents import read; names = [d.name for d in read(['package:sentencepiece'])[0]];"
+        "import sys; from datamodules.readers.documents import read; names = [d.name for d in read(['package:sentencepiece'])[0]];"
         "assert 'package:sentencepiece/__init__.py' in names, names; assert 'sentencepiece' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

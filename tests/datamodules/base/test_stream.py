@@ -12,8 +12,8 @@ from gato_lightning.errors import UserError
 from gato_lightning.sequences.segments import PromptSettings
 from gato_lightning.tokens.image_files import ImageSettings
 from gato_lightning.tokens.vocabulary import NUM_TEXT
+from tests.datamodules.readers.test_shards import sample, write_shard, write_shards
 from tests.datamodules.test_mixture import running
-from tests.datamodules.test_shards import sample, write_shard, write_shards
 from tests.datamodules.vision_files import TOKENIZER, stored
 
 IMAGES = ImageSettings(height=32, width=32)

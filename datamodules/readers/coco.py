@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from datamodules.base.faults import Fault
-from datamodules.image_texts import ImageText, Pair, captioned
+from datamodules.readers.image_texts import ImageText, Pair, captioned
 from gato_lightning.errors import UserError
 from gato_lightning.tokens.episode import Example
 

@@ -14,7 +14,7 @@ import pytest
 
 from datamodules.base.faults import Fault
 from datamodules.caption_files import CaptionFilesDataModule
-from datamodules.shards import expand, samples
+from datamodules.readers.shards import expand, samples
 from gato_lightning.errors import UserError
 from gato_lightning.tokens.image_files import ImageSettings
 from tests.datamodules.vision_files import photograph, stored

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datamodules.base.faults import Fault
-from datamodules.text_files import source_fingerprint, texts
+from datamodules.readers.text_files import source_fingerprint, texts
 from gato_lightning.errors import UserError
 
 TOPICS, DOCSTRINGS = "python:topics", "python:docstrings"

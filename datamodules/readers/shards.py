@@ -10,8 +10,8 @@ from typing import BinaryIO
 import fsspec
 
 from datamodules.base.faults import Fault
-from datamodules.files import fingerprint
-from datamodules.image_texts import ImageText, captioned
+from datamodules.readers.files import fingerprint
+from datamodules.readers.image_texts import ImageText, captioned
 from gato_lightning.errors import UserError
 
 _IMAGES = ("jpg", "jpeg", "png", "webp")

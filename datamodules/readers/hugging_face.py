@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from datamodules.base.faults import Fault
-from datamodules.image_texts import ImageText, Reader, captioned
+from datamodules.readers.image_texts import ImageText, Reader, captioned
 from gato_lightning.errors import UserError
 
 PREFIX = "datasets:"

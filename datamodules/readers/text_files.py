@@ -6,10 +6,10 @@ from pathlib import Path
 import pyarrow
 import pyarrow.parquet
 
-import datamodules.hugging_face as hugging_face
-import datamodules.shards as shards
+import datamodules.readers.hugging_face as hugging_face
+import datamodules.readers.shards as shards
 from datamodules.base.faults import Fault
-from datamodules.files import find, json_lines, text_field
+from datamodules.readers.files import find, json_lines, text_field
 from gato_lightning.errors import UserError
 
 _JSON = (".jsonl", ".jsonl.gz", ".jsonl.zst")
