@@ -15,7 +15,7 @@ from datamodules.base.task import Job, Split, TaskDataModule
 from datamodules.readers.coco import image_folder as checked_folder
 from datamodules.readers.coco import inside
 from datamodules.readers.files import find, fingerprint, json_lines
-from datamodules.text import cut
+from datamodules.text.plain_text import cut
 from gato_lightning.common.settings import PositiveInt, ShareBelowOne, ShareBetween
 from gato_lightning.errors import UserError
 from gato_lightning.sequences.store import TokenEpisode

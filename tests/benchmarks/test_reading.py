@@ -8,7 +8,7 @@ import torch
 
 from benchmarks import reading
 from benchmarks.harness import markdown
-from datamodules.text import TextDataModule, cut
+from datamodules.text.plain_text import TextDataModule, cut
 from gato_lightning.tokens.vocabulary import Kind
 
 pytestmark = pytest.mark.filterwarnings("ignore:The image decoding and encoding capabilities:DeprecationWarning")

@@ -12,7 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from datamodules.captions import CaptionsDataModule
 from datamodules.mixture import MixtureDataModule, TaskSpec
-from datamodules.text import TextDataModule
+from datamodules.text.plain_text import TextDataModule
 from datamodules.vqa import VqaDataModule
 from gato_lightning.model.config import GatoConfig
 from gato_lightning.training.module import GatoModule

@@ -9,7 +9,7 @@ import pyarrow
 import pytest
 
 from datamodules.base.stream import task_sampler
-from datamodules.dialogue import DialogueDataModule
+from datamodules.text.dialogue import DialogueDataModule
 from gato_lightning.errors import UserError
 from gato_lightning.sequences.segments import PromptSettings, Segments
 from gato_lightning.sequences.sequence import gather

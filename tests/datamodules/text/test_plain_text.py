@@ -19,7 +19,7 @@ import pytest
 
 from datamodules.base.splits import is_held_out
 from datamodules.readers.documents import DOCSTRINGS, TOPICS, _docstrings, read
-from datamodules.text import TextDataModule, cut
+from datamodules.text.plain_text import TextDataModule, cut
 from gato_lightning.errors import UserError
 from gato_lightning.tokens.text import TextTokenizer
 from gato_lightning.tokens.vocabulary import Vocabulary
