@@ -37,9 +37,9 @@ from benchmarks.harness import Row, rows
 from datamodules.base.faults import Fault
 from datamodules.base.splits import is_held_out
 from datamodules.base.task import TaskDataModule
-from datamodules.caption_files import CaptionFilesDataModule
 from datamodules.readers.documents import TOPICS, read
 from datamodules.text.plain_text import TextDataModule, cut
+from datamodules.vision.caption_files import CaptionFilesDataModule
 from gato_lightning.sequences.store import TokenEpisode
 from gato_lightning.tokens.image_files import ImageSettings
 from gato_lightning.tokens.patches import PATCH, to_patches

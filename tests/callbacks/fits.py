@@ -10,10 +10,10 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from datamodules.captions import CaptionsDataModule
 from datamodules.mixture import MixtureDataModule, TaskSpec
 from datamodules.text.plain_text import TextDataModule
-from datamodules.vqa import VqaDataModule
+from datamodules.vision.captions import CaptionsDataModule
+from datamodules.vision.vqa import VqaDataModule
 from gato_lightning.model.config import GatoConfig
 from gato_lightning.training.module import GatoModule
 

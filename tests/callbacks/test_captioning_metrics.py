@@ -12,8 +12,8 @@ from PIL import Image
 import callbacks.held_out_text as held_out_text
 from callbacks.captioning_metrics import CaptioningMetrics
 from callbacks.held_out_text import evenly
-from datamodules.caption_files import CaptionFilesDataModule
 from datamodules.mixture import MixtureDataModule, TaskSpec
+from datamodules.vision.caption_files import CaptionFilesDataModule
 from gato_lightning.acting.generation import generate_text
 from gato_lightning.acting.sampling import DecodingSettings
 from gato_lightning.errors import UserError

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from datamodules.base.stream import PartStream, Readers, task_sampler
-from datamodules.caption_files import CaptionFilesDataModule
 from datamodules.mixture import MixtureDataModule, TaskSpec
+from datamodules.vision.caption_files import CaptionFilesDataModule
 from gato_lightning.errors import UserError
 from gato_lightning.sequences.segments import PromptSettings
 from gato_lightning.tokens.image_files import ImageSettings

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from datamodules.base.faults import Fault
-from datamodules.caption_files import CaptionFilesDataModule
 from datamodules.readers.shards import expand, samples
+from datamodules.vision.caption_files import CaptionFilesDataModule
 from gato_lightning.errors import UserError
 from gato_lightning.tokens.image_files import ImageSettings
 from tests.datamodules.vision_files import photograph, stored

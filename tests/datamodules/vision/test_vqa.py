@@ -7,9 +7,9 @@ import pytest
 from minigrid.core.grid import Grid
 from minigrid.core.world_object import Key
 
-from datamodules.grid_questions import KINDS, ask
-from datamodules.grid_scenes import CONCEPTS, Thing, object_set, render, sample_scene
-from datamodules.vqa import VqaDataModule
+from datamodules.vision.grid_questions import KINDS, ask
+from datamodules.vision.grid_scenes import CONCEPTS, Thing, object_set, render, sample_scene
+from datamodules.vision.vqa import VqaDataModule
 from gato_lightning.errors import UserError
 from gato_lightning.tokens.text import TextTokenizer
 from gato_lightning.tokens.vocabulary import Vocabulary

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from datamodules.grid_scenes import TYPES, Scene, Thing
+from datamodules.vision.grid_scenes import TYPES, Scene, Thing
 
 _NUMBERS = ("zero", "one", "two", "three", "four")
 _PLURALS = {"ball": "balls", "key": "keys", "box": "boxes"}

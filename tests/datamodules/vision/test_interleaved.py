@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datamodules.interleaved import InterleavedDataModule, document_parts
+from datamodules.vision.interleaved import InterleavedDataModule, document_parts
 from gato_lightning.errors import UserError
 from gato_lightning.sequences.segments import Segments
 from gato_lightning.sequences.sequence import gather

@@ -13,9 +13,9 @@ from gymnasium import spaces
 from datamodules.base.pairs import grouped
 from datamodules.base.splits import is_held_out
 from datamodules.base.task import Job, Split, TaskDataModule
-from datamodules.grid_questions import KINDS, Question, ask
-from datamodules.grid_scenes import CONCEPTS, Scene, object_set, render, sample_scene
-from datamodules.images import PATCH
+from datamodules.vision.grid_questions import KINDS, Question, ask
+from datamodules.vision.grid_scenes import CONCEPTS, Scene, object_set, render, sample_scene
+from datamodules.vision.images import PATCH
 from gato_lightning.common.settings import PositiveInt, Range, Seed, ShareBetween
 from gato_lightning.errors import UserError, unknown
 from gato_lightning.sequences.tasks import GenerationTask

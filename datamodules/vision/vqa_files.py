@@ -8,10 +8,10 @@ from typing import Any
 import datamodules.readers.coco as coco
 from datamodules.base.faults import Fault
 from datamodules.base.task import Split
-from datamodules.held_out import held_out_task
-from datamodules.image_pairs import ImagePairsDataModule
 from datamodules.readers.files import fingerprint
 from datamodules.readers.image_texts import ImageText, Reader
+from datamodules.vision.held_out import held_out_task
+from datamodules.vision.image_pairs import ImagePairsDataModule
 from gato_lightning.sequences.tasks import GenerationTask
 
 

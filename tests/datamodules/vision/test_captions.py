@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datamodules.captions import CaptionsDataModule
-from datamodules.emoji_catalogue import catalogue, concept_of, plain_words
-from datamodules.images import load, paint
+from datamodules.vision.captions import CaptionsDataModule
+from datamodules.vision.emoji_catalogue import catalogue, concept_of, plain_words
+from datamodules.vision.images import load, paint
 from gato_lightning.errors import UserError
 from gato_lightning.tokens.text import TextTokenizer
 from gato_lightning.tokens.vocabulary import Vocabulary

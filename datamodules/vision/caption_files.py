@@ -8,9 +8,9 @@ import datamodules.readers.coco as coco
 import datamodules.readers.hugging_face as hugging_face
 import datamodules.readers.shards as shards
 from datamodules.base.task import Split
-from datamodules.held_out import held_out_task, training_task
-from datamodules.image_pairs import ImagePairsDataModule
 from datamodules.readers.image_texts import Reader
+from datamodules.vision.held_out import held_out_task, training_task
+from datamodules.vision.image_pairs import ImagePairsDataModule
 from gato_lightning.sequences.tasks import GenerationTask
 
 

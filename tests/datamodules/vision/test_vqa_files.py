@@ -9,7 +9,7 @@ import pytest
 from jsonargparse import ArgumentError, ArgumentParser
 
 from datamodules.base.task import TaskDataModule
-from datamodules.vqa_files import VqaFiles, VqaFilesDataModule
+from datamodules.vision.vqa_files import VqaFiles, VqaFilesDataModule
 from gato_lightning.errors import UserError
 from gato_lightning.tokens.image_files import ImageSettings
 from gato_lightning.tokens.vocabulary import Kind
