@@ -14,7 +14,7 @@ from datamodules.base.crew import Crew
 from datamodules.base.faults import Fault, check_faults
 from datamodules.base.store_locks import locked
 from datamodules.base.task import Job, Measurement, Split, TaskDataModule
-from datamodules.environment_task import EpisodeJob
+from datamodules.control.environment_task import EpisodeJob
 from gato_lightning.common.outputs import check_folder
 from gato_lightning.errors import UserError
 from gato_lightning.sequences.store import TokenEpisode, is_store

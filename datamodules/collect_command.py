@@ -15,11 +15,11 @@ from minari.storage import get_dataset_path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-import datamodules.suites as suites
+import datamodules.control.suites as suites
 from datamodules.base.crew import Crew
+from datamodules.control.policy import PolicyDataModule
+from datamodules.control.suites import Task
 from datamodules.demonstrations import DATASET, Block, Finish, Plan
-from datamodules.policy import PolicyDataModule
-from datamodules.suites import Task
 from gato_lightning.common.outputs import check_folder
 from gato_lightning.common.settings import FiniteFloat, PositiveFloat, PositiveInt, Seed, check_settings
 from gato_lightning.common.tables import narrow_table

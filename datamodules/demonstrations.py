@@ -23,10 +23,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from datamodules.control import ControlDataModule
-from datamodules.environment_task import blocks
-from datamodules.minari_files import episode_metadata, plain, versions, write_episode, write_metadata
-from datamodules.suites import Task
+from datamodules.control.environment_task import blocks
+from datamodules.control.expert_task import ControlDataModule
+from datamodules.control.minari_files import episode_metadata, plain, versions, write_episode, write_metadata
+from datamodules.control.suites import Task
 from gato_lightning.errors import ExpertFailure, UserError, said
 from gato_lightning.sequences.tasks import DEMONSTRATION_SEED, REFERENCE_SEED
 

@@ -11,7 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from callbacks.rollout_evaluation import RolloutEvaluation
 from callbacks.run_report import RunReport
-from datamodules.classic_control import ClassicControlDataModule
+from datamodules.control.classic_control import ClassicControlDataModule
 from datamodules.mixture import MixtureDataModule, TaskSpec
 from gato_lightning.errors import UserError
 from gato_lightning.model.config import GatoConfig

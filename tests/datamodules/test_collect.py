@@ -9,8 +9,8 @@ from gymnasium import spaces
 
 from datamodules.base.task import TaskDataModule
 from datamodules.collect import prepare
-from datamodules.control import ControlDataModule
-from datamodules.policy import PolicyDataModule
+from datamodules.control.expert_task import ControlDataModule
+from datamodules.control.policy import PolicyDataModule
 from gato_lightning.errors import ExpertFailure, UserError
 from gato_lightning.sequences.store import EpisodeStore
 from gato_lightning.sequences.tasks import REFERENCE_SEED
@@ -55,7 +55,7 @@ def own(env_class, expert=lambda observation, executed: 1, **settings):
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Several jobs of few episodes."""
-    monkeypatch.setattr("datamodules.environment_task.EPISODES_PER_JOB", 5)
+    monkeypatch.setattr("datamodules.control.environment_task.EPISODES_PER_JOB", 5)
 
 
 def test_a_demonstration_that_goes_wrong_costs_itself_alone(tmp_path, caplog, small_blocks):

@@ -14,10 +14,10 @@ import pytest
 
 from datamodules.collect_command import collect
 from datamodules.collect_command import run as run_plans
+from datamodules.control.minari_dataset import MinariDataModule
+from datamodules.control.suites import TASKS, Task
 from datamodules.demonstrations import Finish, Plan, best_windowed_mean, success_rate
-from datamodules.minari_dataset import MinariDataModule
 from datamodules.mixture import MixtureDataModule, TaskSpec
-from datamodules.suites import TASKS, Task
 from run import main
 from tests.datamodules.own_envs import DIES, HANGS, LEAVES_ITS_SPACE, RAISES, WEAK
 
@@ -57,7 +57,7 @@ def complaint(capsys, *args) -> str:
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Several blocks of few episodes."""
-    monkeypatch.setattr("datamodules.environment_task.EPISODES_PER_JOB", 4)
+    monkeypatch.setattr("datamodules.control.environment_task.EPISODES_PER_JOB", 4)
 
 
 def test_data_sets_are_the_same_bytes_for_any_number_of_workers(tmp_path, small_blocks):

@@ -10,10 +10,10 @@ import torch
 from gymnasium import spaces
 from lightning.pytorch import Trainer
 
-from datamodules.classic_control import ClassicControlDataModule
-from datamodules.control import ControlDataModule
+from datamodules.control.classic_control import ClassicControlDataModule
+from datamodules.control.expert_task import ControlDataModule
+from datamodules.control.toy_text import ToyTextDataModule
 from datamodules.mixture import MixtureDataModule, SequenceDataset, StepSampler, TaskSpec
-from datamodules.toy_text import ToyTextDataModule
 from gato_lightning.errors import UserError
 from gato_lightning.sequences.segments import PromptSettings
 from gato_lightning.tokens.timestep import TimestepTokenizer

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from datamodules.policy import PolicyDataModule
+from datamodules.control.policy import PolicyDataModule
 from datamodules.stable_baselines import PACKAGES, StableBaselines, algorithm
 from datamodules.vec_normalize import VecNormalize
 from gato_lightning.errors import UserError

@@ -7,14 +7,14 @@ it observes outside of it.
 import numpy as np
 import pytest
 
-from datamodules.atari import AtariDataModule
-from datamodules.babyai import BabyAIDataModule
-from datamodules.box2d import Box2DDataModule
-from datamodules.classic_control import ClassicControlDataModule
-from datamodules.dm_control import DmControlDataModule
-from datamodules.metaworld import MetaWorldDataModule
-from datamodules.mujoco import MujocoDataModule
-from datamodules.toy_text import ToyTextDataModule
+from datamodules.control.atari import AtariDataModule
+from datamodules.control.babyai import BabyAIDataModule
+from datamodules.control.box2d import Box2DDataModule
+from datamodules.control.classic_control import ClassicControlDataModule
+from datamodules.control.dm_control import DmControlDataModule
+from datamodules.control.metaworld import MetaWorldDataModule
+from datamodules.control.mujoco import MujocoDataModule
+from datamodules.control.toy_text import ToyTextDataModule
 from gato_lightning.common.randomness import Purpose, seed_for
 from gato_lightning.evaluation.environments import Environments
 from gato_lightning.evaluation.rollout import play

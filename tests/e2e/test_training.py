@@ -14,7 +14,7 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins.precision import MixedPrecision
 
 from callbacks.rollout_evaluation import RolloutEvaluation
-from datamodules.classic_control import ClassicControlDataModule
+from datamodules.control.classic_control import ClassicControlDataModule
 from datamodules.mixture import MixtureDataModule, TaskSpec
 from gato_lightning.model.checkpoint import load_checkpoint
 from gato_lightning.model.config import GatoConfig

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from datamodules.classic_control import ClassicControlDataModule
 from datamodules.collect_command import collect
+from datamodules.control.classic_control import ClassicControlDataModule
 from datamodules.mixture import MixtureDataModule, TaskSpec
 from gato_lightning.errors import UserError
 from gato_lightning.evaluation.report_page import report

@@ -9,8 +9,8 @@ from typing import Any
 
 import gymnasium
 
-from datamodules.control import Expert
-from datamodules.gym_suite import GymDataModule
+from datamodules.control.expert_task import Expert
+from datamodules.control.gym_suite import GymDataModule
 from datamodules.linear_policy import EXPERTS, LinearPolicy
 
 

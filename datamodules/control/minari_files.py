@@ -21,7 +21,7 @@ from gymnasium.envs.registration import EnvSpec
 from minari.dataset.minari_storage import MinariStorage
 from pyarrow import ipc
 
-from datamodules.trajectory import Trajectory
+from datamodules.control.trajectory import Trajectory
 from gato_lightning.tokens.episode import is_text
 
 # Images of games are mostly flat: an episode of BabyAI shrinks from 3 MB to 20 kB.

@@ -63,7 +63,7 @@ def _hyphened(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", joined).lower()
 
 
-# Every level that MiniGrid registers, but those that its bot fails on: `datamodules.babyai.WITHOUT_EXPERT`.
+# Every level that MiniGrid registers, but those that its bot fails on: `datamodules.control.babyai.WITHOUT_EXPERT`.
 _BABYAI = """
     GoToRedBallGrey GoToRedBall GoToRedBallNoDists GoToObj GoToObjS4 GoToObjS6-v1 GoToLocal GoToLocalS5N2 GoToLocalS6N2
     GoToLocalS6N3 GoToLocalS6N4 GoToLocalS7N4 GoToLocalS7N5 GoToLocalS8N2 GoToLocalS8N3 GoToLocalS8N4 GoToLocalS8N5

@@ -6,8 +6,8 @@ import pytest
 import scipy.spatial.transform
 from metaworld.env_dict import ALL_V3_ENVIRONMENTS_GOAL_OBSERVABLE
 
-from datamodules.metaworld import MetaWorldDataModule, action_levels
-from datamodules.metaworld_simulation import Rotation
+from datamodules.control.metaworld import MetaWorldDataModule, action_levels
+from datamodules.control.metaworld_simulation import Rotation
 from gato_lightning.errors import UserError
 
 pytestmark = pytest.mark.filterwarnings("ignore:Constant")  # pytest undoes the module's own filter

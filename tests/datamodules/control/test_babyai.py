@@ -7,9 +7,9 @@ from minigrid.minigrid_env import MiniGridEnv
 from minigrid.utils.baby_ai_bot import BabyAIBot
 from minigrid.wrappers import RGBImgPartialObsWrapper
 
-import datamodules.babyai_view
-from datamodules.babyai import WITHOUT_EXPERT, BabyAIDataModule
-from datamodules.trajectory import random_return
+import datamodules.control.babyai_view
+from datamodules.control.babyai import WITHOUT_EXPERT, BabyAIDataModule
+from datamodules.control.trajectory import random_return
 from gato_lightning.errors import ExpertFailure, UserError
 
 LEVELS = ["GoToObj", "GoToRedBallGrey", "GoToLocal", "OpenDoor", "PickupLoc"]
@@ -69,7 +69,7 @@ def test_missions_are_followed_as_by_minigrid(level):
 def test_random_play_looks_at_nothing(monkeypatch):
     module = make("GoToLocal")
     seen = [random_return(module.env, module.action_space, seed) for seed in range(20)]
-    monkeypatch.setattr(datamodules.babyai_view, "sight", None)
+    monkeypatch.setattr(datamodules.control.babyai_view, "sight", None)
     assert [module.random_return(seed) for seed in range(20)] == seen
     assert any(seen)
 
@@ -171,5 +171,5 @@ def test_an_unknown_level_is_named_with_the_nearest():
 
 def test_it_needs_no_robot_simulator():
     """Read off the source: a fresh interpreter would take many seconds to import."""
-    for file in Path(datamodules.babyai.__file__).parent.glob("babyai*.py"):
+    for file in Path(datamodules.control.babyai.__file__).parent.glob("babyai*.py"):
         assert not {"metaworld", "mujoco"} & set(file.read_text().replace(".", " ").split()), file

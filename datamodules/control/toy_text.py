@@ -6,8 +6,8 @@ from functools import cached_property
 import gymnasium
 import numpy as np
 
-from datamodules.control import Expert
-from datamodules.gym_suite import GymDataModule
+from datamodules.control.expert_task import Expert
+from datamodules.control.gym_suite import GymDataModule
 
 # state -> action -> possible outcomes: (probability, next state, reward, whether the episode ends)
 Table = Mapping[int, Mapping[int, list[tuple[float, int, float, bool]]]]

@@ -17,7 +17,7 @@ from minigrid.core.grid import Grid
 from minigrid.core.world_object import WorldObj
 from minigrid.minigrid_env import MiniGridEnv
 
-from datamodules.babyai_sight import AGENT, NUM_CODES, SYMBOLS, VIEW, sight
+from datamodules.control.babyai_sight import AGENT, NUM_CODES, SYMBOLS, VIEW, sight
 
 UP = 3  # the direction the agent is drawn to look in
 

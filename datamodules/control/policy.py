@@ -8,8 +8,8 @@ from typing import Any
 import cloudpickle
 import gymnasium
 
-from datamodules.control import Expert
-from datamodules.gym_suite import GymDataModule
+from datamodules.control.expert_task import Expert
+from datamodules.control.gym_suite import GymDataModule
 from datamodules.stable_baselines import StableBaselines
 from gato_lightning.errors import UserError
 

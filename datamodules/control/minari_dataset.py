@@ -15,8 +15,8 @@ from minari.dataset.minari_storage import METADATA_FILE_NAME, MinariStorage
 from minari.storage import get_dataset_path
 
 from datamodules.base.task import Job, Measurement, Split
-from datamodules.environment_task import EnvironmentTask, blocks
-from datamodules.minari_files import plain
+from datamodules.control.environment_task import EnvironmentTask, blocks
+from datamodules.control.minari_files import plain
 from gato_lightning.common.settings import FiniteFloat, PositiveFloat, PositiveInt
 from gato_lightning.errors import UserError, unknown
 from gato_lightning.sequences.store import TokenEpisode

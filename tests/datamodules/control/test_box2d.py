@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from datamodules.box2d import Box2DDataModule
+from datamodules.control.box2d import Box2DDataModule
 from gato_lightning.errors import UserError
 
 

@@ -10,8 +10,8 @@ from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec
 
 from datamodules.base.task import Job, Measurement, Split
-from datamodules.environment_task import EnvironmentTask
-from datamodules.trajectory import Trajectory
+from datamodules.control.environment_task import EnvironmentTask
+from datamodules.control.trajectory import Trajectory
 from gato_lightning.common.public_name import public_name
 from gato_lightning.common.randomness import Purpose, generator
 from gato_lightning.common.settings import FiniteFloat, NonNegativeFloat, PositiveFloat, PositiveInt, Seed

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from datamodules.classic_control import LAWS, ClassicControlDataModule
+from datamodules.control.classic_control import LAWS, ClassicControlDataModule
 from gato_lightning.errors import UserError
 
 # A bound that the mean of 25 episodes clears with room to spare.

@@ -10,7 +10,7 @@ import gymnasium
 
 from datamodules.base.faults import Fault
 from datamodules.base.task import TaskDataModule
-from datamodules.trajectory import random_return
+from datamodules.control.trajectory import random_return
 from gato_lightning.common.settings import PositiveFloat, PositiveInt, Seed
 from gato_lightning.errors import ExpertFailure, UserError, said
 from gato_lightning.sequences.tasks import MAX_EPISODE_STEPS

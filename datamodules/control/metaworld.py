@@ -13,8 +13,8 @@ from metaworld.env_dict import ALL_V3_ENVIRONMENTS
 from metaworld.policies import ENV_POLICY_MAP
 from metaworld.sawyer_xyz_env import SawyerXYZEnv
 
-from datamodules.control import ControlDataModule, Expert
-from datamodules.metaworld_simulation import quickly_made
+from datamodules.control.expert_task import ControlDataModule, Expert
+from datamodules.control.metaworld_simulation import quickly_made
 from gato_lightning.common.settings import Range
 from gato_lightning.errors import unknown
 from gato_lightning.tokens.patches import PATCH

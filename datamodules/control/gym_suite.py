@@ -5,7 +5,7 @@ from typing import Any
 
 import gymnasium
 
-from datamodules.control import ControlDataModule
+from datamodules.control.expert_task import ControlDataModule
 from gato_lightning.common.settings import PositiveInt
 from gato_lightning.errors import UserError, unknown
 from gato_lightning.sequences.tasks import MAX_EPISODE_STEPS

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from datamodules.mujoco import MujocoDataModule
-from datamodules.suites import suite
+from datamodules.control.mujoco import MujocoDataModule
+from datamodules.control.suites import suite
 from gato_lightning.errors import UserError
 
 ENV_IDS = [task.init_args["env_id"] for task in suite("mujoco")]

@@ -8,9 +8,9 @@ import numpy as np
 from minigrid.core.actions import Actions
 
 from datamodules.babyai_experts import Bot, Reactive
-from datamodules.babyai_view import PartialView, make_level
-from datamodules.control import ControlDataModule, Expert
-from datamodules.trajectory import Trajectory
+from datamodules.control.babyai_view import PartialView, make_level
+from datamodules.control.expert_task import ControlDataModule, Expert
+from datamodules.control.trajectory import Trajectory
 from gato_lightning.common.settings import PositiveInt
 from gato_lightning.errors import ExpertFailure, UserError, unknown
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from datamodules.control import ControlDataModule
+from datamodules.control.expert_task import ControlDataModule
 
 
 def noisy(space: spaces.Box, noise: float) -> ControlDataModule:

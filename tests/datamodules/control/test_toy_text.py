@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from datamodules.toy_text import ToyTextDataModule, blackjack, optimal_actions
+from datamodules.control.toy_text import ToyTextDataModule, blackjack, optimal_actions
 from gato_lightning.errors import UserError
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from datamodules.control import Expert
-from datamodules.gym_suite import GymDataModule
+from datamodules.control.expert_task import Expert
+from datamodules.control.gym_suite import GymDataModule
 
 Law = Callable[[np.ndarray], Any]
 

@@ -10,11 +10,11 @@ from gymnasium import spaces
 from minari.data_collector.episode_buffer import EpisodeBuffer
 from pyarrow import dataset
 
-from datamodules.classic_control import ClassicControlDataModule
-from datamodules.minari_dataset import MinariDataModule
-from datamodules.minari_files import episode_metadata, plain, write_episode, write_metadata
+from datamodules.control.classic_control import ClassicControlDataModule
+from datamodules.control.minari_dataset import MinariDataModule
+from datamodules.control.minari_files import episode_metadata, plain, write_episode, write_metadata
+from datamodules.control.trajectory import Trajectory, check
 from datamodules.mixture import MixtureDataModule, TaskSpec
-from datamodules.trajectory import Trajectory, check
 from gato_lightning.errors import UserError
 from gato_lightning.sequences.tasks import REFERENCE_SEED, Reference
 from tests.datamodules.own_envs import HANGS, RAISES, Walk

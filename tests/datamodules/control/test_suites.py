@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from datamodules.suites import SUITES, TASKS, find, suite
+from datamodules.control.suites import SUITES, TASKS, find, suite
 from gato_lightning.cli.config_files import read_config
 from gato_lightning.errors import UserError
 
@@ -32,7 +32,7 @@ def test_names_are_those_of_the_main_config():
 
 
 def test_every_level_with_an_expert_is_listed():
-    from datamodules.babyai import LEVELS, WITHOUT_EXPERT
+    from datamodules.control.babyai import LEVELS, WITHOUT_EXPERT
 
     assert {task.init_args["env_id"] for task in suite("babyai")} == set(LEVELS) - WITHOUT_EXPERT
 
@@ -71,7 +71,7 @@ def test_a_task_is_made_with_further_settings():
 
 
 def test_reading_the_list_loads_no_simulator():
-    heavy = "import sys, datamodules.suites; print(*{'torch', 'gymnasium', 'mujoco', 'minigrid'} & set(sys.modules))"
+    heavy = "import sys, datamodules.control.suites; print(*{'torch', 'gymnasium', 'mujoco', 'minigrid'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True).stdout.split() == []
 
 

@@ -5,8 +5,8 @@ import sys
 import numpy as np
 import pytest
 
-from datamodules.dm_control import DmControlDataModule
-from datamodules.suites import suite
+from datamodules.control.dm_control import DmControlDataModule
+from datamodules.control.suites import suite
 from gato_lightning.errors import UserError
 
 ENV_IDS = [task.init_args["env_id"] for task in suite("dm_control")]

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from datamodules.control import ControlDataModule
-from datamodules.trajectory import random_return, sampler
+from datamodules.control.expert_task import ControlDataModule
+from datamodules.control.trajectory import random_return, sampler
 from gato_lightning.sequences.tasks import REFERENCE_SEED
 
 CHOICES = 10
