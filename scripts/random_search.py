@@ -13,9 +13,9 @@ import gymnasium
 import numpy as np
 from rich.progress import Progress
 
+from datamodules.control.experts.expert_features import FEATURES
+from datamodules.control.experts.linear_policy import LinearPolicy
 from datamodules.control.trajectory import random_return
-from datamodules.expert_features import FEATURES
-from datamodules.linear_policy import LinearPolicy
 from gato_lightning.sequences.tasks import REFERENCE_SEED
 from scripts.expert_recipes import Recipe, literature
 from scripts.search_state import Search

@@ -1,4 +1,4 @@
-"""Trains the linear experts that datamodules/experts holds.
+"""Trains the linear experts that datamodules/control/experts holds.
 
     python scripts/train_experts.py --experts Swimmer-v5,Hopper-v5
     python scripts/train_experts.py --list
@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from datamodules.linear_policy import EXPERTS, LinearPolicy
+from datamodules.control.experts.linear_policy import EXPERTS, LinearPolicy
 from gato_lightning.common.tables import narrow_table
 from gato_lightning.errors import UserError, unknown
 from scripts.expert_recipes import RECIPES

@@ -7,8 +7,8 @@ import numpy as np
 from gymnasium import spaces
 from PIL import Image
 
-from datamodules.atari_experts import SCRIPTS, actions_by_name
 from datamodules.control.expert_task import ControlDataModule, Expert
+from datamodules.control.experts.atari import SCRIPTS, actions_by_name
 from gato_lightning.common.settings import PositiveInt
 from gato_lightning.errors import UserError, unknown
 

@@ -7,9 +7,9 @@ import minigrid  # noqa: F401  (registers the levels)
 import numpy as np
 from minigrid.core.actions import Actions
 
-from datamodules.babyai_experts import Bot, Reactive
 from datamodules.control.babyai_view import PartialView, make_level
 from datamodules.control.expert_task import ControlDataModule, Expert
+from datamodules.control.experts.babyai import Bot, Reactive
 from datamodules.control.trajectory import Trajectory
 from gato_lightning.common.settings import PositiveInt
 from gato_lightning.errors import ExpertFailure, UserError, unknown

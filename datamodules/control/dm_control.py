@@ -5,8 +5,8 @@ from collections.abc import Collection
 
 import gymnasium
 
+from datamodules.control.experts.linear_policy import EXPERTS
 from datamodules.control.mujoco import MujocoDataModule
-from datamodules.linear_policy import EXPERTS
 from gato_lightning.errors import UserError
 
 # The first way to draw that dm_control tries needs a display, and says so where there is none; the others do not.

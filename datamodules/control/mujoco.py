@@ -10,8 +10,8 @@ from typing import Any
 import gymnasium
 
 from datamodules.control.expert_task import Expert
+from datamodules.control.experts.linear_policy import EXPERTS, LinearPolicy
 from datamodules.control.gym_suite import GymDataModule
-from datamodules.linear_policy import EXPERTS, LinearPolicy
 
 
 class MujocoDataModule(GymDataModule):

@@ -9,8 +9,8 @@ import cloudpickle
 import gymnasium
 
 from datamodules.control.expert_task import Expert
+from datamodules.control.experts.stable_baselines import StableBaselines
 from datamodules.control.gym_suite import GymDataModule
-from datamodules.stable_baselines import StableBaselines
 from gato_lightning.errors import UserError
 
 

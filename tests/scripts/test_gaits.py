@@ -3,7 +3,7 @@
 import numpy as np
 from rich.progress import Progress
 
-from datamodules.linear_policy import LinearPolicy
+from datamodules.control.experts.linear_policy import LinearPolicy
 from scripts.expert_recipes import walking
 from scripts.gaits import Gait
 from scripts.random_search import Trainer

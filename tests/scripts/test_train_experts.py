@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datamodules.linear_policy import LinearPolicy
+from datamodules.control.experts.linear_policy import LinearPolicy
 from gato_lightning.errors import UserError
 from scripts import random_search, train_experts
 from scripts.expert_recipes import RECIPES, Recipe

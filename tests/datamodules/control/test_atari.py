@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from datamodules.atari_experts import SCRIPTS, moved, stick
 from datamodules.control.atari import AtariDataModule
+from datamodules.control.experts.atari import SCRIPTS, moved, stick
 from gato_lightning.errors import UserError
 
 

@@ -14,7 +14,7 @@ import gymnasium
 import numpy as np
 import torch
 
-from datamodules.vec_normalize import VecNormalize, statistics_beside
+from datamodules.control.experts.vec_normalize import VecNormalize, statistics_beside
 from gato_lightning.errors import UserError
 
 # The package of each algorithm.

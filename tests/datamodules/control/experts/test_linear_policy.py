@@ -4,8 +4,8 @@ import gymnasium
 import numpy as np
 import pytest
 
-from datamodules.expert_features import FEATURES, dm_reacher, gait, joint_errors, reacher, state, swing_up
-from datamodules.linear_policy import EXPERTS, LinearPolicy
+from datamodules.control.experts.expert_features import FEATURES, dm_reacher, gait, joint_errors, reacher, state, swing_up
+from datamodules.control.experts.linear_policy import EXPERTS, LinearPolicy
 from gato_lightning.errors import UserError
 
 SPACE = gymnasium.spaces.Box(-1.0, 1.0, (2,), np.float32)

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
+from datamodules.control.experts.stable_baselines import PACKAGES, StableBaselines, algorithm
+from datamodules.control.experts.vec_normalize import VecNormalize
 from datamodules.control.policy import PolicyDataModule
-from datamodules.stable_baselines import PACKAGES, StableBaselines, algorithm
-from datamodules.vec_normalize import VecNormalize
 from gato_lightning.errors import UserError
 
 sb3 = pytest.importorskip("stable_baselines3")

@@ -10,10 +10,10 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from datamodules.expert_features import FEATURES
+from datamodules.control.experts.expert_features import FEATURES
 from gato_lightning.errors import UserError
 
-EXPERTS = Path(__file__).parent / "experts"
+EXPERTS = Path(__file__).parent
 
 
 @dataclass(frozen=True)
