@@ -6,7 +6,7 @@ from gato_lightning.training.module import GatoModule
 
 # Beside fit, validate, test, predict and rollout.
 COMMANDS = {
-    "collect": "datamodules.collect_command:collect",
+    "collect": "datamodules.collecting.collect_command:collect",
     "report": "gato_lightning.evaluation.report_page:report",
     "caption": "gato_lightning.cli.write_commands:caption",
     "answer": "gato_lightning.cli.write_commands:answer",

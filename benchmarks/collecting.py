@@ -6,10 +6,10 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.harness import Row, rows
+from datamodules.collecting.demonstrations import Finish, Plan
 from datamodules.control.expert_task import ControlDataModule
 from datamodules.control.suites import TASKS
 from datamodules.control.trajectory import random_return
-from datamodules.demonstrations import Finish, Plan
 from gato_lightning.sequences.tasks import DEMONSTRATION_SEED, REFERENCE_SEED
 
 CHOSEN = ("cartpole", "taxi", "lunarlander", "babyai-goto-local", "metaworld-reach-v3")

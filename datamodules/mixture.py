@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from datamodules.base.stream import Readers, task_sampler
 from datamodules.base.task import Split, TaskDataModule
 from datamodules.base.weights import shares
-from datamodules.collect import prepare
+from datamodules.collecting.collect import prepare
 from gato_lightning.common.settings import NonNegativeFloat, NonNegativeInt, PositiveInt, Range, Seed, check_settings
 from gato_lightning.errors import UserError, unknown
 from gato_lightning.sequences.batch import TokenBatch

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from datamodules.base.task import TaskDataModule
-from datamodules.collect import prepare
+from datamodules.collecting.collect import prepare
 from gato_lightning.tokens.text import TextTokenizer
 from gato_lightning.tokens.vocabulary import Vocabulary
 

@@ -12,7 +12,7 @@ import pytest
 from gymnasium import spaces
 
 from datamodules.base.task import Job, Split, TaskDataModule
-from datamodules.collect import prepare
+from datamodules.collecting.collect import prepare
 from gato_lightning.errors import UserError
 from gato_lightning.sequences.store import is_store
 from gato_lightning.tokens.episode import Episode

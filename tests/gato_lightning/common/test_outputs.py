@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from datamodules.collect_command import collect
+from datamodules.collecting.collect_command import collect
 from datamodules.control.classic_control import ClassicControlDataModule
 from datamodules.mixture import MixtureDataModule, TaskSpec
 from gato_lightning.errors import UserError

@@ -17,7 +17,7 @@ from lightning.pytorch.callbacks import Callback
 import callbacks
 import datamodules
 import gato_lightning
-from datamodules.collect_command import collect
+from datamodules.collecting.collect_command import collect
 from datamodules.mixture import MixtureDataModule
 from gato_lightning.acting.sampling import DecodingSettings
 from gato_lightning.common.settings import NonNegativeFloat, PositiveInt, Range, Share, annotations, check_settings

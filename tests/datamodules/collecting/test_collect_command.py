@@ -12,11 +12,11 @@ import minari
 import numpy as np
 import pytest
 
-from datamodules.collect_command import collect
-from datamodules.collect_command import run as run_plans
+from datamodules.collecting.collect_command import collect
+from datamodules.collecting.collect_command import run as run_plans
+from datamodules.collecting.demonstrations import Finish, Plan, best_windowed_mean, success_rate
 from datamodules.control.minari_dataset import MinariDataModule
 from datamodules.control.suites import TASKS, Task
-from datamodules.demonstrations import Finish, Plan, best_windowed_mean, success_rate
 from datamodules.mixture import MixtureDataModule, TaskSpec
 from run import main
 from tests.datamodules.own_envs import DIES, HANGS, LEAVES_ITS_SPACE, RAISES, WEAK

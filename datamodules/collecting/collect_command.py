@@ -17,9 +17,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import datamodules.control.suites as suites
 from datamodules.base.crew import Crew
+from datamodules.collecting.demonstrations import DATASET, Block, Finish, Plan
 from datamodules.control.policy import PolicyDataModule
 from datamodules.control.suites import Task
-from datamodules.demonstrations import DATASET, Block, Finish, Plan
 from gato_lightning.common.outputs import check_folder
 from gato_lightning.common.settings import FiniteFloat, PositiveFloat, PositiveInt, Seed, check_settings
 from gato_lightning.common.tables import narrow_table

@@ -8,7 +8,7 @@ import pytest
 from gymnasium import spaces
 
 from datamodules.base.task import TaskDataModule
-from datamodules.collect import prepare
+from datamodules.collecting.collect import prepare
 from datamodules.control.expert_task import ControlDataModule
 from datamodules.control.policy import PolicyDataModule
 from gato_lightning.errors import ExpertFailure, UserError
