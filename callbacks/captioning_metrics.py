@@ -5,11 +5,11 @@ from typing import Annotated, Any, ClassVar
 
 from lightning import LightningModule, Trainer
 
-from callbacks.answer_scores import answer_scores
-from callbacks.caption_baselines import constant_caption, nearest
-from callbacks.caption_scores import caption_scores, plain
-from callbacks.held_out_text import HeldOutTextCallback, evenly
-from callbacks.picture_grid import Line, draw_grid, find_picture, find_texts
+from callbacks.scoring.answer_scores import answer_scores
+from callbacks.scoring.caption_baselines import constant_caption, nearest
+from callbacks.scoring.caption_scores import caption_scores, plain
+from callbacks.scoring.held_out_text import HeldOutTextCallback, evenly
+from callbacks.scoring.picture_grid import Line, draw_grid, find_picture, find_texts
 from gato_lightning.acting.sampling import DecodingSettings
 from gato_lightning.common.ranks import together
 from gato_lightning.common.settings import NonNegativeFloat, NonNegativeInt, PositiveInt, Range, Seed, check_settings

@@ -8,7 +8,7 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from rich.console import Console
 
-from callbacks.held_out_text import evenly
+from callbacks.scoring.held_out_text import evenly
 from gato_lightning.acting.policy import ActingSettings
 from gato_lightning.common.ranks import together
 from gato_lightning.common.settings import NonNegativeInt, PositiveFloat, PositiveInt, check_settings

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from lightning import LightningModule, Trainer
 
-from callbacks.held_out_text import HeldOutTextCallback
-from callbacks.text_baselines import ngram_bits_per_byte, zlib_bits_per_byte
+from callbacks.scoring.held_out_text import HeldOutTextCallback
+from callbacks.scoring.text_baselines import ngram_bits_per_byte, zlib_bits_per_byte
 from gato_lightning.common.ranks import together
 from gato_lightning.common.settings import NonNegativeInt, PositiveInt, check_settings
 from gato_lightning.evaluation.report import Findings

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from lightning import LightningModule, Trainer
 
-from callbacks.held_out_text import HeldOutTextCallback, evenly
+from callbacks.scoring.held_out_text import HeldOutTextCallback, evenly
 from gato_lightning.acting.sampling import DecodingSettings
 from gato_lightning.common.ranks import together
 from gato_lightning.common.settings import NonNegativeFloat, NonNegativeInt, PositiveInt, Seed, check_settings

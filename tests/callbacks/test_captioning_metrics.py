@@ -9,9 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
-import callbacks.held_out_text as held_out_text
+import callbacks.scoring.held_out_text as held_out_text
 from callbacks.captioning_metrics import CaptioningMetrics
-from callbacks.held_out_text import evenly
+from callbacks.scoring.held_out_text import evenly
 from datamodules.mixture import MixtureDataModule, TaskSpec
 from datamodules.vision.caption_files import CaptionFilesDataModule
 from gato_lightning.acting.generation import generate_text

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-import callbacks.held_out_text
-from callbacks.held_out_text import HeldOutTextCallback
+import callbacks.scoring.held_out_text
+from callbacks.scoring.held_out_text import HeldOutTextCallback
 from gato_lightning.acting.sampling import DecodingSettings
 from gato_lightning.common.ranks import gather, together
 from gato_lightning.errors import UserError
@@ -74,7 +74,7 @@ def held_out_text(rank):
     trainer = SimpleNamespace(global_rank=rank, world_size=2, global_step=0, datamodule=data)
     trainer.precision_plugin = SimpleNamespace(forward_context=torch.no_grad)
     module = SimpleNamespace(training=True, eval=lambda: None, train=lambda mode: None, model=None)
-    callbacks.held_out_text.generate_text = write  # in this process alone
+    callbacks.scoring.held_out_text.generate_text = write  # in this process alone
     callback = Copying()
     callback.on_train_start(trainer, module)
     callback.on_train_end(trainer, module)

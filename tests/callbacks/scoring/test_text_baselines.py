@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from callbacks.text_baselines import ngram_bits_per_byte, zlib_bits_per_byte
+from callbacks.scoring.text_baselines import ngram_bits_per_byte, zlib_bits_per_byte
 
 PROSE = (Path(sysconfig.get_paths()["stdlib"]) / "argparse.py").read_bytes()
 

@@ -1,6 +1,6 @@
 import pytest
 
-from callbacks.caption_scores import caption_scores, plain
+from callbacks.scoring.caption_scores import caption_scores, plain
 
 REFERENCES = [[f"{colour} {animal} running fast"] for colour in ("red", "blue") for animal in ("cat", "dog", "fox")]
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from callbacks.caption_baselines import constant_caption, histogram, nearest
-from callbacks.caption_scores import cider_d
+from callbacks.scoring.caption_baselines import constant_caption, histogram, nearest
+from callbacks.scoring.caption_scores import cider_d
 
 REFERENCES = [
     [f"a {colour} {animal} runs", "an animal runs over a field"] for colour in ("red", "blue") for animal in ("cat", "fox")

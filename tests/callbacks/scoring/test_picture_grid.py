@@ -1,6 +1,6 @@
 import numpy as np
 
-from callbacks.picture_grid import Line, draw_grid, find_picture, find_texts
+from callbacks.scoring.picture_grid import Line, draw_grid, find_picture, find_texts
 
 PICTURE = np.full((32, 32, 3), (10, 200, 30), np.uint8)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from callbacks.caption_scores import cider_d, plain
+from callbacks.scoring.caption_scores import cider_d, plain
 
 LEVELS = 4  # of each channel in a colour histogram: 64 bins
 _FIRST_LOOK = 24  # pictures on which every caption is tried; the best tenth goes on

@@ -1,6 +1,6 @@
 import pytest
 
-from callbacks.answer_scores import answer_scores, normalised, soft_accuracy
+from callbacks.scoring.answer_scores import answer_scores, normalised, soft_accuracy
 
 
 @pytest.mark.parametrize(
