@@ -1,6 +1,6 @@
 """Acting: one control step of 39 observation tokens, a separator and 4 action tokens, greedy, with the context all but full.
 
-Ours is `Policy.act`, from the raw observation to the action; the peer begins and ends with token ids. Each step shows the
+Ours is `Agent.act`, from the raw observation to the action; the peer begins and ends with token ids. Each step shows the
 model the last action token of the step before and the new observation in one pass, and then draws 4 action tokens, 3 of which
 it is shown one by one.
 """
@@ -22,7 +22,7 @@ from benchmarks.harness import Row, rows
 from benchmarks.peers import Gpt2
 from benchmarks.training import DTYPES
 from benchmarks.work import TOKENS, Size
-from gato_lightning.acting.policy import ActingSettings, Policy
+from gato_lightning.acting.agent import ActingSettings, Agent
 from gato_lightning.model.gato import Gato
 from gato_lightning.sequences.sequence import Slots
 from gato_lightning.sequences.store import EpisodeStore
@@ -39,7 +39,7 @@ GATO_SMALL = Size("width 128, 4 layers", depth=4, width=128, heads=4, context_le
 GREEDY = ActingSettings(prompt="none", temperature=0.0)
 
 
-def make_policy(size: Size, lanes: int, folder: str, timesteps: int | None, settings: ActingSettings) -> Policy:
+def make_policy(size: Size, lanes: int, folder: str, timesteps: int | None, settings: ActingSettings) -> Agent:
     """Acts on made-up observations; there is no environment behind it."""
     torch.manual_seed(0)
     path = Path(folder) / "store"
@@ -47,13 +47,13 @@ def make_policy(size: Size, lanes: int, folder: str, timesteps: int | None, sett
     nobody = Reference(0.0, 1)
     tokenizer = work.tokenizer(work.control_space())
     task = ControlTask("made up", "made up", _no_env, tokenizer, store, timesteps, nobody, nobody)
-    policy = Policy(Gato(size.config(patch_stride=4)).eval(), lanes, settings, seed=0)
+    policy = Agent(Gato(size.config(patch_stride=4)).eval(), lanes, settings, seed=0)
     for lane in range(lanes):
         policy.reset(lane, task, lane)
     return policy
 
 
-def full_context(policy: Policy, observations: dict[int, np.ndarray]) -> Callable[[], Any]:
+def full_context(policy: Agent, observations: dict[int, np.ndarray]) -> Callable[[], Any]:
     """A step of the policy with `CONTEXT - TOKENS` slots before it, every time."""
     last = Slots.of_tokens([Vocabulary().first_bin], int(Kind.ACTION_CONTINUOUS))
 

@@ -35,7 +35,7 @@ def run(full: bool) -> list[Row]:
 def collected(name: str, episodes: int, root: str) -> None:
     """Episodes of expert and random policy, made into a data set."""
     plan = Plan(TASKS[name], episodes, seed=0, min_score=None, root=Path(tempfile.mkdtemp(dir=root)))
-    for job in (*plan.blocks(), Finish(plan)):
+    for job in (*plan.ranges(), Finish(plan)):
         assert job(lambda seed: None, {}) is None
 
 

@@ -7,7 +7,7 @@ from lightning import LightningModule, Trainer
 
 from callbacks.scoring.answer_scores import answer_scores
 from callbacks.scoring.caption_baselines import constant_caption, nearest
-from callbacks.scoring.caption_scores import caption_scores, plain
+from callbacks.scoring.caption_scores import caption_scores, plain_words
 from callbacks.scoring.held_out_text import HeldOutTextCallback, evenly
 from callbacks.scoring.picture_grid import Line, draw_grid, find_picture, find_texts
 from gato_lightning.acting.sampling import DecodingSettings
@@ -114,7 +114,7 @@ class CaptioningMetrics(HeldOutTextCallback):
         for observation, right, text in examples:
             picture = find_picture(observation)
             if picture is not None:
-                is_right = plain(text) in map(plain, right)
+                is_right = plain_words(text) in map(plain_words, right)
                 pictures.append(picture)
                 captions.append(
                     [Line(question, "dimgrey") for question in find_texts(observation)]

@@ -9,7 +9,7 @@ from lightning.pytorch.callbacks import Callback
 from rich.console import Console
 
 from callbacks.scoring.held_out_text import evenly
-from gato_lightning.acting.policy import ActingSettings
+from gato_lightning.acting.agent import ActingSettings
 from gato_lightning.common.ranks import together
 from gato_lightning.common.settings import NonNegativeInt, PositiveFloat, PositiveInt, check_settings
 from gato_lightning.errors import unknown

@@ -16,6 +16,7 @@ from datamodules.base.stream import Readers, task_sampler
 from datamodules.base.task import Split, TaskDataModule
 from datamodules.base.weights import shares
 from datamodules.collecting.collect import prepare
+from datamodules.control import suites
 from gato_lightning.common.settings import NonNegativeFloat, NonNegativeInt, PositiveInt, Range, Seed, check_settings
 from gato_lightning.errors import UserError, unknown
 from gato_lightning.sequences.batch import TokenBatch
@@ -119,6 +120,8 @@ class MixtureDataModule(LightningDataModule):
         domain_weights: by domain, what the weights of its tasks sum to, 0 or more; a domain that is not named keeps them as
             they are.
     """
+
+    expand = staticmethod(suites.expand)  # for the command line: `data.suites` of a config file
 
     def __init__(
         self,

@@ -4,8 +4,8 @@ Each joint is drawn by a spring and a damper to a place that swings with a clock
 
     torque = stiffness * (rest + swing * sin(clock + phase) - position) - damping * speed
 
-which is linear in the features `gait` of datamodules/control/experts/expert_features.py. Open-loop oscillators of this kind are a strong
-baseline for locomotion (Raffin et al. 2023).
+which is linear in the features `gait` of datamodules/control/experts/expert_features.py. Open-loop oscillators of this kind are
+a strong baseline for locomotion (Raffin et al. 2023).
 """
 
 from dataclasses import dataclass

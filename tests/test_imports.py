@@ -19,6 +19,12 @@ ALLOWED = {
 # The rooms of each package, lowest first: a room imports itself and those before it.
 ROOMS = {
     "gato_lightning": ["errors", "common", "tokens", "sequences", "model", "acting", "evaluation", "training", "cli"],
+    "datamodules": ["base", "readers", "text", "vision", "control", "collecting", "mixture"],
+    "callbacks": [
+        "scoring",
+        *("captioning_metrics", "rollout_evaluation", "text_loss", "text_samples", "throughput"),
+        "run_report",
+    ],
 }
 
 

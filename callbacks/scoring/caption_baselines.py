@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from callbacks.scoring.caption_scores import cider_d, plain
+from callbacks.scoring.caption_scores import cider_d, plain_words
 
 LEVELS = 4  # of each channel in a colour histogram: 64 bins
 _FIRST_LOOK = 24  # pictures on which every caption is tried; the best tenth goes on
@@ -20,11 +20,11 @@ def constant_caption(captions: Sequence[str], references: Sequence[Sequence[str]
         references: right captions of each picture, of at least two.
         seed: of the few pictures.
     """
-    right = [[plain(reference) for reference in each] for each in references]
+    right = [[plain_words(reference) for reference in each] for each in references]
     order = np.random.default_rng(seed).permutation(len(right))
     few = [right[i] for i in order[:_FIRST_LOOK]]
     # In one order, so that ties are broken alike in every run.
-    distinct = sorted({plain(caption) for caption in captions})
+    distinct = sorted({plain_words(caption) for caption in captions})
     tried = sorted(distinct, key=lambda caption: -cider_d([caption] * len(few), few))
     return max(tried[: -(-len(tried) // 10)], key=lambda caption: cider_d([caption] * len(right), right))
 

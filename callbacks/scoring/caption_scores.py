@@ -9,7 +9,7 @@ from torchmetrics.functional.text import bleu_score, chrf_score
 SHUFFLES = 10  # pairings of captions with other pictures that the baseline is the mean of
 
 
-def plain(text: str) -> str:
+def plain_words(text: str) -> str:
     """A text in lower case, less punctuation and double spaces, so that neither decides over right and wrong."""
     return " ".join(re.findall(r"\w+", text.lower()))
 
@@ -17,7 +17,7 @@ def plain(text: str) -> str:
 def caption_scores(texts: Sequence[str], references: Sequence[Sequence[str]], seed: int = 0) -> dict[str, float]:
     """BLEU-1 to 4, ROUGE-L, CHRF, CIDEr-D, and CIDEr-D of the same captions under other pictures.
 
-    BLEU, ROUGE-L and CIDEr-D are those of `pycocoevalcap` on the same strings, which it has Java cut into words and we `plain`.
+    BLEU, ROUGE-L and CIDEr-D are those of `pycocoevalcap` on the same strings, cut into words here and by Java there.
 
     Args:
         texts: N captions, N at least 2.
@@ -31,8 +31,8 @@ def caption_scores(texts: Sequence[str], references: Sequence[Sequence[str]], se
     # Imported here: it takes ten seconds, which a run without captions need not wait for.
     from aac_metrics.functional import rouge_l
 
-    candidates = [plain(text) for text in texts]
-    right = [[plain(reference) for reference in each] for each in references]
+    candidates = [plain_words(text) for text in texts]
+    right = [[plain_words(reference) for reference in each] for each in references]
     scores = {f"bleu_{n}": float(bleu_score(candidates, right, n_gram=n)) for n in (1, 2, 3, 4)}
     # torchmetrics' ROUGE-L weighs precision and recall alike and takes both from one reference; that of captions does neither.
     scores["rouge_l"] = float(rouge_l(candidates, right)[0]["rouge_l"])

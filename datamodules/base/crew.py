@@ -28,7 +28,7 @@ _PR_SET_PDEATHSIG = 1  # of Linux's prctl
 _IDLE = -1  # no seed
 
 
-class Job(Protocol):
+class Work(Protocol):
     """A piece of work in episodes, each known by its seed. As text, it says what is done."""
 
     @property
@@ -46,9 +46,9 @@ class Job(Protocol):
 
 @dataclass
 class _Waiting:
-    """A job, its place among those that the workers know already if it has one, and its faults so far."""
+    """A piece of work, its place among those that the workers know already if it has one, and its faults so far."""
 
-    job: Job
+    piece: Work
     place: int | None = None
     faults: dict[int, str] = field(default_factory=dict)
 
@@ -66,19 +66,19 @@ class _Worker:
 
 
 class Crew:
-    """Processes that do jobs, started when a `with` block is entered and killed when it is left.
+    """Processes that do pieces of work, started when a `with` block is entered and killed when it is left.
 
     Args:
         workers: how many.
-        jobs: the first of them. The processes find these in their copy of memory; those that are added later are pickled.
+        pieces: the first of them. The processes find these in their copy of memory; those that are added later are pickled.
     """
 
-    def __init__(self, workers: int, jobs: Sequence[Job] = ()) -> None:
-        # Forked, not spawned: importing everything anew would cost more than many a job. Workers run simulators and numpy
-        # only; torch, whose threads do not survive a fork, is never called in one.
+    def __init__(self, workers: int, pieces: Sequence[Work] = ()) -> None:
+        # Forked, not spawned: importing everything anew would cost more than many a piece of work. Workers run simulators and
+        # numpy only; torch, whose threads do not survive a fork, is never called in one.
         self._context = multiprocessing.get_context("fork")
-        self._count, self._known = workers, jobs
-        self._queue = deque(_Waiting(job, place) for place, job in enumerate(jobs))
+        self._count, self._known = workers, pieces
+        self._queue = deque(_Waiting(piece, place) for place, piece in enumerate(pieces))
         self._workers: list[_Worker] = []
         self._watched = 0.0  # seconds: a clock that stands still while this process is stopped, or does something else
 
@@ -90,16 +90,16 @@ class Crew:
         for worker in self._workers:
             _end(worker)
 
-    def add(self, jobs: Iterable[Job]) -> None:
-        """Adds jobs, which are begun in their order."""
-        self._queue.extend(map(_Waiting, jobs))
+    def add(self, pieces: Iterable[Work]) -> None:
+        """Adds pieces of work, which are begun in their order."""
+        self._queue.extend(map(_Waiting, pieces))
 
-    def add_first(self, job: Job) -> None:
-        """Adds a job that is begun before those that wait; also while `run` gives results."""
-        self._queue.appendleft(_Waiting(job))
+    def add_first(self, piece: Work) -> None:
+        """Adds a piece of work that is begun before those that wait; also while `run` gives results."""
+        self._queue.appendleft(_Waiting(piece))
 
-    def run(self) -> Iterator[tuple[Job, Any]]:
-        """Gives each job with its result when it is done, until none is left; what a job raises, is raised here."""
+    def run(self) -> Iterator[tuple[Work, Any]]:
+        """Gives each piece of work with its result when it is done, until none is left; what a piece raises, is raised here."""
         while True:
             self._hand_out()
             busy = [worker for worker in self._workers if worker.waiting is not None]
@@ -112,23 +112,23 @@ class Crew:
                 if worker.pipe in ready:
                     yield from self._result(worker)
                 elif self._hangs(worker):
-                    self._replace(worker, f"no end within {worker.waiting.job.limit:g} s")
+                    self._replace(worker, f"no end within {worker.waiting.piece.limit:g} s")
 
     def _hangs(self, worker: _Worker) -> bool:
         assert worker.waiting is not None
         if worker.present[1] != worker.seen:
             worker.seen, worker.since = worker.present[1], self._watched
-        return worker.present[0] != _IDLE and self._watched - worker.since > worker.waiting.job.limit
+        return worker.present[0] != _IDLE and self._watched - worker.since > worker.waiting.piece.limit
 
     def _hand_out(self) -> None:
-        """Gives every idle worker a job."""
+        """Gives every idle worker a piece of work."""
         for worker in self._workers:
             if worker.waiting is None and self._queue:
                 worker.waiting = waiting = self._queue.popleft()
                 with contextlib.suppress(OSError):  # if it has died, reading its answer will say so
-                    worker.pipe.send((waiting.job if waiting.place is None else waiting.place, waiting.faults))
+                    worker.pipe.send((waiting.piece if waiting.place is None else waiting.place, waiting.faults))
 
-    def _result(self, worker: _Worker) -> Iterator[tuple[Job, Any]]:
+    def _result(self, worker: _Worker) -> Iterator[tuple[Work, Any]]:
         waiting = worker.waiting
         assert waiting is not None
         try:
@@ -143,10 +143,10 @@ class Crew:
             if isinstance(result, Exception):
                 raise result
             self._hand_out()  # whatever our caller does with the result, the worker is busy meanwhile
-            yield waiting.job, result
+            yield waiting.piece, result
 
     def _replace(self, worker: _Worker, fault: str) -> None:
-        """Puts a new process in the place of a faulty one; its job is next in the queue, without the episode at fault.
+        """Puts a new process in the place of a faulty one; its piece is next in the queue, without the episode at fault.
 
         Raises:
             UserError: it was in none.
@@ -155,10 +155,10 @@ class Crew:
         assert waiting is not None
         _end(worker)
         if seed == _IDLE:
-            raise UserError(f"{waiting.job}: {fault}")
-        assert seed not in waiting.faults, f"{waiting.job} began seed {seed}, which was to be left out"
-        log.warning("%s, seed %d: %s", waiting.job, seed, fault)
-        self._queue.appendleft(_Waiting(waiting.job, waiting.place, {**waiting.faults, seed: fault}))
+            raise UserError(f"{waiting.piece}: {fault}")
+        assert seed not in waiting.faults, f"{waiting.piece} began seed {seed}, which was to be left out"
+        log.warning("%s, seed %d: %s", waiting.piece, seed, fault)
+        self._queue.appendleft(_Waiting(waiting.piece, waiting.place, {**waiting.faults, seed: fault}))
         self._workers[self._workers.index(worker)] = self._start()
 
     def _start(self) -> _Worker:
@@ -176,7 +176,7 @@ def _end(worker: _Worker) -> None:
     worker.pipe.close()
 
 
-def _serve(pipe: Connection, present: Any, parent: int, known: Sequence[Job]) -> None:
+def _serve(pipe: Connection, present: Any, parent: int, known: Sequence[Work]) -> None:
     """What a worker process does. It dies with its parent, even if that is killed, and leaves interrupts to it."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -191,9 +191,9 @@ def _serve(pipe: Connection, present: Any, parent: int, known: Sequence[Job]) ->
         present[0] = seed
 
     while True:
-        job, faults = pipe.recv()
+        piece, faults = pipe.recv()
         try:
-            result = (known[job] if isinstance(job, int) else job)(begin, faults)
+            result = (known[piece] if isinstance(piece, int) else piece)(begin, faults)
         except Exception as error:
             error.add_note(f"in a worker process:\n{traceback.format_exc()}")  # tracebacks cannot be pickled
             result = error

@@ -15,9 +15,9 @@ from minari.storage import get_dataset_path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-import datamodules.control.suites as suites
 from datamodules.base.crew import Crew
-from datamodules.collecting.demonstrations import DATASET, Block, Finish, Plan
+from datamodules.collecting.demonstrations import DATASET, EpisodeRange, Finish, Plan
+from datamodules.control import suites
 from datamodules.control.policy import PolicyDataModule
 from datamodules.control.suites import Task
 from gato_lightning.common.outputs import check_folder
@@ -97,7 +97,7 @@ def run(plans: Sequence[Plan], workers: int) -> dict[str, str]:
         UserError: a data set is there, but was asked for in another way.
     """
     missing = [plan for plan in plans if not _is_there(plan)]
-    waiting = {plan.task.name: [block for block in plan.blocks() if not block.records.exists()] for plan in missing}
+    waiting = {plan.task.name: [one for one in plan.ranges() if not one.records.exists()] for plan in missing}
     for plan in plans:
         if plan not in missing:
             shutil.rmtree(plan.work, ignore_errors=True)  # of a run that was killed when it had just finished
@@ -108,18 +108,18 @@ def run(plans: Sequence[Plan], workers: int) -> dict[str, str]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Crew(workers) as crew, Progress(*columns) as progress:
         bar = progress.add_task("collecting", total=sum(2 * plan.episodes for plan in missing))
-        progress.advance(bar, sum(len(block.seeds) for plan in missing for block in plan.blocks() if block.records.exists()))
-        crew.add(block for plan in missing for block in waiting[plan.task.name])
+        progress.advance(bar, sum(len(one.seeds) for plan in missing for one in plan.ranges() if one.records.exists()))
+        crew.add(one for plan in missing for one in waiting[plan.task.name])
         crew.add(Finish(plan) for plan in missing if not waiting[plan.task.name])
-        for job, problem in crew.run():
-            task = job.plan.task.name
+        for piece, problem in crew.run():
+            task = piece.plan.task.name
             if problem:
                 failed.setdefault(task, problem)
-            if isinstance(job, Block):
-                progress.update(bar, advance=len(job.seeds), description=f"collecting {task}")
-                waiting[task].remove(job)
+            if isinstance(piece, EpisodeRange):
+                progress.update(bar, advance=len(piece.seeds), description=f"collecting {task}")
+                waiting[task].remove(piece)
                 if not waiting[task] and task not in failed:
-                    crew.add_first(Finish(job.plan))
+                    crew.add_first(Finish(piece.plan))
     return failed
 
 

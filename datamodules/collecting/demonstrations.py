@@ -23,17 +23,17 @@ from typing import Any, Literal
 
 import numpy as np
 
-from datamodules.control.environment_task import blocks
+from datamodules.control.environment_task import seed_ranges
 from datamodules.control.expert_task import ControlDataModule
-from datamodules.control.minari_files import episode_metadata, plain, versions, write_episode, write_metadata
+from datamodules.control.minari_files import episode_metadata, plain_space, versions, write_episode, write_metadata
 from datamodules.control.suites import Task
 from gato_lightning.errors import ExpertFailure, UserError, said
 from gato_lightning.sequences.tasks import DEMONSTRATION_SEED, REFERENCE_SEED
 
-Policy = Literal["expert", "random"]
+Player = Literal["expert", "random"]
 DATASET = "expert-v0"  # behind the task's name
 FORMAT = 3  # of blocks and data sets; raise it when their meaning changes, so that old ones are not used
-_FIRST_SEED: dict[Policy, int] = {"expert": DEMONSTRATION_SEED, "random": REFERENCE_SEED}
+_FIRST_SEED: dict[Player, int] = {"expert": DEMONSTRATION_SEED, "random": REFERENCE_SEED}
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,12 @@ class Plan:
         """Where an episode is until then."""
         return self.work / f"{seed}.arrow"
 
-    def blocks(self) -> list["Block"]:
-        """All blocks."""
+    def ranges(self) -> list["EpisodeRange"]:
+        """All ranges of episodes that it is played in."""
         return [
-            Block(self, policy, seeds)
+            EpisodeRange(self, policy, seeds)
             for policy, first in _FIRST_SEED.items()
-            for seeds in blocks(first + self.seed, self.episodes)
+            for seeds in seed_ranges(first + self.seed, self.episodes)
         ]
 
     def settings(self) -> dict[str, Any]:
@@ -90,11 +90,11 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Block:
+class EpisodeRange:
     """Some episodes of the expert, or of the random policy."""
 
     plan: Plan
-    policy: Policy
+    policy: Player
     seeds: range
 
     def __str__(self) -> str:
@@ -205,16 +205,16 @@ class Finish:
         }
         whole = plan.work / "whole"
         self._assemble(whole / "data", kept)
-        spaces = plain(module.observation_space), plain(module.action_space)
+        spaces = plain_space(module.observation_space), plain_space(module.action_space)
         write_metadata(whole / "data", *spaces, module.env_spec(plan.task.name), metadata)
         plan.folder.parent.mkdir(parents=True, exist_ok=True)
         whole.rename(plan.folder)
         shutil.rmtree(plan.work)
         return None
 
-    def _records(self, policy: Policy) -> list[dict[str, Any]]:
-        blocks = [block for block in self.plan.blocks() if block.policy == policy]
-        return [record for block in blocks for record in json.loads(block.records.read_text())]
+    def _records(self, policy: Player) -> list[dict[str, Any]]:
+        ranges = [one for one in self.plan.ranges() if one.policy == policy]
+        return [record for one in ranges for record in json.loads(one.records.read_text())]
 
     def _assemble(self, data: Path, kept: list[dict[str, Any]]) -> None:
         """Moves the episodes to their places; where an earlier attempt was killed, those that are left."""

@@ -18,7 +18,7 @@ STICKY = 0.25  # probability that a frame repeats the action before it (Machado 
 FIVE_MINUTES = 4500  # actions
 
 
-class Pictures(gymnasium.ObservationWrapper):
+class GameImage(gymnasium.ObservationWrapper):
     """The screen (210, 160, 3), shrunk to (64, 80, 3) uint8 by averaging; two frames blended, as things flicker."""
 
     def __init__(self, env: gymnasium.Env) -> None:
@@ -63,7 +63,7 @@ class AtariDataModule(ControlDataModule):
             max_episode_steps=self.max_episode_steps,
             disable_env_checker=True,
         )
-        return Pictures(game)
+        return GameImage(game)
 
     def make_expert(self, env: gymnasium.Env) -> Expert:
         script, actions = SCRIPTS[self.game](), actions_by_name(env)

@@ -113,7 +113,7 @@ class EnvironmentTask(TaskDataModule):
 
     def episode_jobs(self, play: Callable[[int], Any], first: int, count: int) -> list[EpisodeJob]:
         """Jobs that play `count` episodes, of the seeds `first` and following."""
-        return [EpisodeJob(play, block, self.time_limit, self.drop_env) for block in blocks(first, count)]
+        return [EpisodeJob(play, seeds, self.time_limit, self.drop_env) for seeds in seed_ranges(first, count)]
 
     def random_return(self, seed: int) -> float:
         """The return of an episode of the random policy."""
@@ -130,7 +130,7 @@ class EnvironmentTask(TaskDataModule):
         return True
 
 
-def blocks(first: int, count: int) -> list[range]:
+def seed_ranges(first: int, count: int) -> list[range]:
     """The numbers `first` and following, in pieces for a job each."""
     return [
         range(begin, min(begin + EPISODES_PER_JOB, first + count)) for begin in range(first, first + count, EPISODES_PER_JOB)

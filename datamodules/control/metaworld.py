@@ -71,7 +71,7 @@ def action_levels(finest: float) -> np.ndarray:
     return np.concatenate([-powers, [0.0], powers[::-1]])
 
 
-class Pictures(gymnasium.ObservationWrapper):
+class CameraImage(gymnasium.ObservationWrapper):
     """Observations are a picture of the scene and the hand: its place in metres and how far the gripper is open.
 
     The goal is in the picture where the suite draws it: as a coloured dot, or as the thing to reach or move.
@@ -137,14 +137,14 @@ class MetaWorldDataModule(ControlDataModule):
         if render_mode and sys.platform == "linux" and "DISPLAY" not in os.environ:
             os.environ.setdefault("MUJOCO_GL", "egl")  # MuJoCo's default needs a display
         env = TimeLimit(UntilSuccess(self.env_id, render_mode, self.image_size or VIDEO_SIZE), self.max_episode_steps)
-        return Pictures(env, self.image_size) if self.image_size else env
+        return CameraImage(env, self.image_size) if self.image_size else env
 
     def make_expert(self, env: gymnasium.Env) -> Expert:
         policy = ENV_POLICY_MAP[self.env_id]()
         levels = action_levels(self.finest_action) if self.finest_action else None
 
         def act(observation: Any, executed: np.ndarray | None) -> np.ndarray:
-            state = env.state if isinstance(env, Pictures) else observation
+            state = env.state if isinstance(env, CameraImage) else observation
             # A copy, because some policies write into the observation.
             action = np.clip(policy.get_action(state.copy()), -1, 1)
             if levels is not None:

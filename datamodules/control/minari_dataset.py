@@ -15,8 +15,8 @@ from minari.dataset.minari_storage import METADATA_FILE_NAME, MinariStorage
 from minari.storage import get_dataset_path
 
 from datamodules.base.task import Job, Measurement, Split
-from datamodules.control.environment_task import EnvironmentTask, blocks
-from datamodules.control.minari_files import plain
+from datamodules.control.environment_task import EnvironmentTask, seed_ranges
+from datamodules.control.minari_files import plain_space
 from gato_lightning.common.settings import FiniteFloat, PositiveFloat, PositiveInt
 from gato_lightning.errors import UserError, unknown
 from gato_lightning.sequences.store import TokenEpisode
@@ -93,7 +93,7 @@ class MinariDataModule(EnvironmentTask):
     def jobs(self, split: Split) -> list[Job]:
         held_out = self.held_out()
         wanted = np.flatnonzero(held_out if split == "val" else ~held_out)
-        return [partial(self._read, wanted[block.start : block.stop]) for block in blocks(0, len(wanted))]
+        return [partial(self._read, wanted[part.start : part.stop]) for part in seed_ranges(0, len(wanted))]
 
     def held_out(self) -> np.ndarray:
         """(episodes,) bool: which episodes are kept for validation, at most half of them."""
@@ -106,7 +106,7 @@ class MinariDataModule(EnvironmentTask):
         """What the data set's metadata do not say: the mean return of its episodes, and of random play."""
         jobs: dict[str, list[Measurement]] = {}
         if "ref_max_score" not in self.meta:
-            jobs["expert"] = [partial(self._returns, block) for block in blocks(0, self.data.total_episodes)]
+            jobs["expert"] = [partial(self._returns, part) for part in seed_ranges(0, self.data.total_episodes)]
         if "ref_min_score" not in self.meta and self.playable:
             jobs["random"] = self.episode_jobs(self.random_return, REFERENCE_SEED, self.reference_episodes)
         return jobs
@@ -155,7 +155,7 @@ class MinariDataModule(EnvironmentTask):
     def _check_spaces(self) -> None:
         with contextlib.closing(self.make_env()) as env:
             for name in ("observation_space", "action_space"):
-                recorded, real = getattr(self.data, name), plain(getattr(env, name))
+                recorded, real = getattr(self.data, name), plain_space(getattr(env, name))
                 if not _alike(recorded, real):
                     raise UserError(
                         f"data set {self.dataset_id}: its {name} is {_short(recorded)}, its environment's is {_short(real)}"

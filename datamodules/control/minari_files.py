@@ -42,12 +42,12 @@ _DECIDING = (
 )
 
 
-def plain(space: Space) -> Space:
+def plain_space(space: Space) -> Space:
     """The space in types that Minari can write down: MiniGrid's missions become `Text`."""
     if isinstance(space, spaces.Dict):
-        return spaces.Dict({key: plain(part) for key, part in space.spaces.items()})
+        return spaces.Dict({key: plain_space(part) for key, part in space.spaces.items()})
     if isinstance(space, spaces.Tuple):
-        return spaces.Tuple([plain(part) for part in space.spaces])
+        return spaces.Tuple([plain_space(part) for part in space.spaces])
     if is_text(space) and not isinstance(space, spaces.Text):
         return spaces.Text(max_length=1000, charset=string.printable)
     return space
@@ -106,7 +106,7 @@ def write_metadata(
 
     Args:
         data: the folder `data` of the data set.
-        observation_space, action_space: the schema; `plain`.
+        observation_space, action_space: the schema; `plain_space`.
         env_spec: what the environment is made of again.
         metadata: further entries, `dataset_id` and the counts among them.
     """

@@ -1,7 +1,7 @@
-"""The list of all control tasks: a stable name for each, and the DataModule that makes it.
+"""The list of all control tasks: a stable name for each, the DataModule that makes it, and how it is trained on.
 
-Nothing is imported here but names, so that listing the tasks costs nothing. `conf/task/SUITE.yaml` holds the same tasks as
-stanzas for training.
+Nothing is imported here but names, so that listing the tasks costs nothing. `data.suites` in a config puts a whole suite into a
+mixture, as `conf/task/SUITE.yaml` does.
 """
 
 import pkgutil
@@ -9,7 +9,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from gato_lightning.errors import unknown
+from gato_lightning.cli.config_files import merge
+from gato_lightning.errors import UserError, unknown
 
 
 @dataclass(frozen=True)
@@ -18,10 +19,11 @@ class Task:
 
     Args:
         name: stable, as in configs, datasets and logs.
-        suite: which list it belongs to, and which overlay in `conf/task`.
+        suite: which list it belongs to.
         domain: by which weights and scores are grouped; that of the DataModule.
         class_path: of the DataModule.
-        init_args: what makes it this task; all else (episodes, noise, seed) is the user's choice.
+        init_args: what makes it this task.
+        training: further arguments for training on it, such as `episodes` and `noise`; the user may choose others.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Task:
     domain: str
     class_path: str
     init_args: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
 
     def make(self, **settings: Any) -> Any:
         """The DataModule, with further constructor arguments such as `episodes`; not yet connected to a mixture."""
@@ -55,6 +58,37 @@ def suite(name: str) -> tuple[Task, ...]:
     if name not in SUITES:
         raise unknown("suite", name, SUITES)
     return SUITES[name]
+
+
+def expand(data: dict[str, Any]) -> dict[str, Any]:
+    """The `data` of a config with its `suites` written out as `tasks`.
+
+    `suites: {NAME: {weight: W, init_args: {...}}}` gives each task of the suite the weight W (1 if left out), and the arguments
+    in place of its own for training. What the config says of a task under `tasks` is laid over that.
+
+    Raises:
+        UserError: an unknown suite, or a suite's settings that are none.
+    """
+    chosen = data.get("suites") or {}
+    if not isinstance(chosen, dict):
+        raise UserError(f"data.suites: {chosen}, expected settings by suite, as {{babyai: {{weight: 1}}}}")
+    tasks: dict[str, Any] = {}
+    for name, settings in chosen.items():
+        settings = settings or {}
+        for key in settings:
+            if key not in ("weight", "init_args"):
+                raise UserError(f"data.suites.{name}: {unknown('key', key, ['weight', 'init_args'])}")
+        for task in suite(name):
+            arguments = {**task.init_args, **task.training, **settings.get("init_args", {})}
+            datamodule = {"class_path": task.class_path, "init_args": arguments}
+            tasks[task.name] = {"weight": settings.get("weight", 1), "datamodule": datamodule}
+    own = data.get("tasks") or {}
+    return {**{key: value for key, value in data.items() if key != "suites"}, "tasks": merge(tasks, own)}
+
+
+# Experts' episodes are kept whatever they score, as noise makes some fail that show how to go on.
+_NOISY = {"noise": 0.2, "min_score": None}
+_LINEAR = {"episodes": 40, "reference_episodes": 50, "noise": 0.1, "min_score": 0.5}  # robots, whose experts are linear
 
 
 def _hyphened(name: str) -> str:
@@ -102,65 +136,69 @@ _ATARI = ("Assault", "Boxing", "Breakout", "Enduro", "Freeway", "Gopher", "Pong"
 def _babyai(level: str) -> Task:
     env_id = f"BabyAI-{level}" if "-v" in level else f"BabyAI-{level}-v0"
     name = f"babyai-{_hyphened(level.partition('-v')[0])}"
-    return Task(name, "babyai", "babyai", "datamodules.BabyAIDataModule", {"env_id": env_id})
+    return Task(name, "babyai", "babyai", "datamodules.BabyAIDataModule", {"env_id": env_id}, {"episodes": 200, **_NOISY})
 
 
 def _metaworld(task: str) -> Task:
     steps = {"max_episode_steps": _LONG_METAWORLD[task]} if task in _LONG_METAWORLD else {}
     where = "datamodules.MetaWorldDataModule"
-    return Task(f"metaworld-{task}-v3", "metaworld", "metaworld", where, {"env_id": f"{task}-v3", **steps})
+    training = {"episodes": 100, **_NOISY, "finest_action": 0.125}
+    return Task(f"metaworld-{task}-v3", "metaworld", "metaworld", where, {"env_id": f"{task}-v3", **steps}, training)
 
 
-def _classic(name: str, env_id: str) -> Task:
+def _classic(name: str, env_id: str, **training: Any) -> Task:
     where = "datamodules.ClassicControlDataModule"
-    return Task(name, "classic", "classic-control", where, {"env_id": env_id})
+    return Task(name, "classic", "classic-control", where, {"env_id": env_id}, {"episodes": 100, "noise": 0.1, **training})
 
 
-def _toy(name: str, env_id: str) -> Task:
-    return Task(name, "classic", "toy-text", "datamodules.ToyTextDataModule", {"env_id": env_id})
+def _toy(name: str, env_id: str, **training: Any) -> Task:
+    return Task(name, "classic", "toy-text", "datamodules.ToyTextDataModule", {"env_id": env_id}, {**_NOISY, **training})
 
 
-def _mujoco(name: str, env_id: str) -> Task:
-    return Task(f"mujoco-{name}", "mujoco", "mujoco", "datamodules.MujocoDataModule", {"env_id": env_id})
+def _mujoco(name: str, env_id: str, **training: Any) -> Task:
+    where = "datamodules.MujocoDataModule"
+    return Task(f"mujoco-{name}", "mujoco", "mujoco", where, {"env_id": env_id}, {**_LINEAR, **training})
 
 
 def _dm_control(name: str) -> Task:
-    where = "datamodules.DmControlDataModule"
-    return Task(f"dm-control-{name.replace('_', '-')}", "dm_control", "dm-control", where, {"env_id": f"dm_control/{name}-v0"})
+    where, env_id = "datamodules.DmControlDataModule", f"dm_control/{name}-v0"
+    return Task(f"dm-control-{name.replace('_', '-')}", "dm_control", "dm-control", where, {"env_id": env_id}, _LINEAR)
 
 
 def _lander(name: str, **env_kwargs: Any) -> Task:
     arguments = {"env_id": "LunarLander-v3", **({"env_kwargs": env_kwargs} if env_kwargs else {})}
-    return Task(name, "classic", "box2d", "datamodules.Box2DDataModule", arguments)
+    training = {"episodes": 300, "noise": 0.4, "min_score": None}
+    return Task(name, "classic", "box2d", "datamodules.Box2DDataModule", arguments, training)
 
 
 def _atari(game: str) -> Task:
-    return Task(f"atari-{_hyphened(game)}", "atari", "atari", "datamodules.AtariDataModule", {"game": game})
+    training = {"episodes": 20, "timesteps": 4, "min_score": None}
+    return Task(f"atari-{_hyphened(game)}", "atari", "atari", "datamodules.AtariDataModule", {"game": game}, training)
 
 
 SUITES: dict[str, tuple[Task, ...]] = {
     "babyai": tuple(map(_babyai, _BABYAI)),
     "metaworld": tuple(map(_metaworld, _METAWORLD)),
     "classic": (
-        _classic("cartpole", "CartPole-v1"),
+        _classic("cartpole", "CartPole-v1", noise=0.2),
         _classic("acrobot", "Acrobot-v1"),
         _classic("mountaincar", "MountainCar-v0"),
         _classic("mountaincar-continuous", "MountainCarContinuous-v0"),
-        _classic("pendulum", "Pendulum-v1"),
+        _classic("pendulum", "Pendulum-v1", episodes=300, noise=1.5, min_score=None),
         _lander("lunarlander"),
         _lander("lunarlander-continuous", continuous=True),
-        _toy("taxi", "Taxi-v4"),
-        _toy("frozenlake", "FrozenLake-v1"),
-        _toy("frozenlake-8x8", "FrozenLake8x8-v1"),
-        _toy("cliffwalking", "CliffWalking-v1"),
-        _toy("blackjack", "Blackjack-v1"),
+        _toy("taxi", "Taxi-v4", episodes=1000),
+        _toy("frozenlake", "FrozenLake-v1", episodes=200),
+        _toy("frozenlake-8x8", "FrozenLake8x8-v1", episodes=200),
+        _toy("cliffwalking", "CliffWalking-v1", episodes=100, noise=0.1),
+        _toy("blackjack", "Blackjack-v1", episodes=1000, noise=0.0),
     ),
     "atari": tuple(map(_atari, _ATARI)),
     "mujoco": (
         _mujoco("inverted-pendulum", "InvertedPendulum-v5"),
         _mujoco("inverted-double-pendulum", "InvertedDoublePendulum-v5"),
-        _mujoco("reacher", "Reacher-v5"),
-        _mujoco("pusher", "Pusher-v5"),
+        _mujoco("reacher", "Reacher-v5", episodes=200, reference_episodes=200),
+        _mujoco("pusher", "Pusher-v5", episodes=200, reference_episodes=200),
         _mujoco("swimmer", "Swimmer-v5"),
         _mujoco("halfcheetah", "HalfCheetah-v5"),
         _mujoco("hopper", "Hopper-v5"),

@@ -6,9 +6,8 @@ from pathlib import Path
 import pyarrow
 import pyarrow.parquet
 
-import datamodules.readers.hugging_face as hugging_face
-import datamodules.readers.shards as shards
 from datamodules.base.faults import Fault
+from datamodules.readers import hugging_face, shards
 from datamodules.readers.files import find, json_lines, text_field
 from gato_lightning.errors import UserError
 

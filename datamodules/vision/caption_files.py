@@ -4,10 +4,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import datamodules.readers.coco as coco
-import datamodules.readers.hugging_face as hugging_face
-import datamodules.readers.shards as shards
 from datamodules.base.task import Split
+from datamodules.readers import coco, hugging_face, shards
 from datamodules.readers.image_texts import Reader
 from datamodules.vision.held_out import held_out_task, training_task
 from datamodules.vision.image_pairs import ImagePairsDataModule

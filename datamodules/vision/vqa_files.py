@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import datamodules.readers.coco as coco
 from datamodules.base.faults import Fault
 from datamodules.base.task import Split
+from datamodules.readers import coco
 from datamodules.readers.files import fingerprint
 from datamodules.readers.image_texts import ImageText, Reader
 from datamodules.vision.held_out import held_out_task

@@ -9,7 +9,7 @@ before: a second file that adds a task would silently drop the tasks of the firs
 """
 
 import re
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any
 
@@ -106,11 +106,21 @@ def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def read_config_files(paths: list[str]) -> dict[str, Any]:
-    """Reads and merges the files, a later one laid over the earlier ones."""
+def read_config_files(
+    paths: list[str], expand: Callable[[dict[str, Any]], dict[str, Any]] = lambda data: data
+) -> dict[str, Any]:
+    """Reads and merges the files, a later one laid over the earlier ones.
+
+    Args:
+        paths: of the files.
+        expand: writes out what a file says in short of `data`.
+    """
     merged: dict[str, Any] = {}
     for path in paths:
-        merged = merge(merged, read_config(path))
+        config = read_config(path)
+        if isinstance(config.get("data"), dict):
+            config["data"] = expand(config["data"])
+        merged = merge(merged, config)
     return merged
 
 

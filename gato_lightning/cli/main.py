@@ -52,7 +52,8 @@ class GatoCLI(LightningCLI):
 
     Args:
         model_class: The LightningModule.
-        datamodule_class: The DataModule, whose `tasks` argument is a dictionary of stanzas.
+        datamodule_class: The DataModule, whose `tasks` argument is a dictionary of stanzas. Its `expand`, if it has one, writes
+            out what the `data` of a config file says in short.
         args: The command line without the program's name.
         commands: Names of subcommands that are done elsewhere, for the help.
     """
@@ -67,7 +68,7 @@ class GatoCLI(LightningCLI):
         files, self.overrides = split_config_args(args)
         if not files and (checkpoint := _value_of("--ckpt_path", args)):
             files = [config_beside(checkpoint)]
-        self.file_config = read_config_files(files)
+        self.file_config = read_config_files(files, getattr(datamodule_class, "expand", lambda data: data))
         self.tasks_type = get_type_hints(vars(datamodule_class)["__init__"])["tasks"]
         self.changed_settings: list[str] = []
         # Runs of one config are found under its name.

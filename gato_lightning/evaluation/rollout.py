@@ -8,7 +8,7 @@ from itertools import zip_longest
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from gato_lightning.acting.policy import ActingSettings, Policy
+from gato_lightning.acting.agent import ActingSettings, Agent
 from gato_lightning.common.ranks import gather
 from gato_lightning.errors import said
 from gato_lightning.evaluation.environment_worker import Outcome
@@ -215,7 +215,7 @@ def evaluate_tasks(
         done: by task, episodes that need not be played again.
     """
     chosen, seeds = list(tasks), range(first_seed, first_seed + episodes)
-    policy = Policy(model, min(environments.lanes, len(chosen) * episodes), settings or ActingSettings(), first_seed)
+    policy = Agent(model, min(environments.lanes, len(chosen) * episodes), settings or ActingSettings(), first_seed)
     return play(policy, chosen, seeds, environments, record, on_episode, done)
 
 

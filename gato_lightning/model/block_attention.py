@@ -23,7 +23,7 @@ class QueryBlock(NamedTuple):
     hidden: Tensor
 
 
-def blocks(mask: Tensor, dtype: torch.dtype) -> list[QueryBlock]:
+def query_blocks(mask: Tensor, dtype: torch.dtype) -> list[QueryBlock]:
     """Cuts a mask into blocks.
 
     Args:

@@ -10,7 +10,7 @@ from timm.layers import DropPath
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from gato_lightning.model.block_attention import BlockAttention, QueryBlock, blocks, turn
+from gato_lightning.model.block_attention import BlockAttention, QueryBlock, query_blocks, turn
 from gato_lightning.model.cache import KeyValueCache, Queries
 from gato_lightning.model.config import GatoConfig
 from gato_lightning.model.linear import Linear
@@ -151,7 +151,7 @@ class Transformer(nn.Module):
             (B, L, D).
         """
         x, angles = self._place(x, position)
-        seen = blocks(mask, compute_dtype(x)) if x.device.type == "cpu" and not self.compiled else mask
+        seen = query_blocks(mask, compute_dtype(x)) if x.device.type == "cpu" and not self.compiled else mask
         for block in self.blocks:
             if self.recompute and torch.is_grad_enabled():
                 x = checkpoint(block, x, seen, angles, use_reentrant=False)

@@ -17,7 +17,7 @@ from lightning.pytorch.utilities import rank_zero_info
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from gato_lightning.acting.policy import ActingSettings
+from gato_lightning.acting.agent import ActingSettings
 from gato_lightning.common.outputs import check_file, check_folder
 from gato_lightning.common.ranks import together
 from gato_lightning.common.settings import PositiveFloat, PositiveInt, Seed, check_settings

@@ -34,9 +34,9 @@ class LinearPolicy:
     settings: dict[str, Any] = field(default_factory=dict)
     about: dict[str, Any] = field(default_factory=dict)
 
-    def actor(self, space: gymnasium.spaces.Box) -> "Actor":
+    def actor(self, space: gymnasium.spaces.Box) -> "LinearExpert":
         """The policy at the start of an episode."""
-        return Actor(self, space)
+        return LinearExpert(self, space)
 
     def save(self, path: Path) -> None:
         """Writes a safetensors file, with all but the numbers as JSON in its metadata; the same policy gives the same bytes."""
@@ -60,7 +60,7 @@ class LinearPolicy:
             raise UserError(f"{path}: expected an expert written by scripts/train_experts.py ({error})") from error
 
 
-class Actor:
+class LinearExpert:
     """A linear policy in one episode.
 
     Args:

@@ -1,12 +1,12 @@
 import pytest
 
-from callbacks.scoring.caption_scores import caption_scores, plain
+from callbacks.scoring.caption_scores import caption_scores, plain_words
 
 REFERENCES = [[f"{colour} {animal} running fast"] for colour in ("red", "blue") for animal in ("cat", "dog", "fox")]
 
 
 def test_case_punctuation_and_spacing_do_not_count():
-    assert plain(" A  Red-Ball. ") == "a red ball"
+    assert plain_words(" A  Red-Ball. ") == "a red ball"
 
 
 def test_right_captions_get_the_highest_scores_and_lose_them_under_other_pictures():

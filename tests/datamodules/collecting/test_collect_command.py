@@ -89,9 +89,9 @@ def _until_killed(plan: Plan, operations: int) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(hook)
-    for block in plan.blocks():
-        if not block.records.exists():
-            block(lambda seed: None, {})
+    for part in plan.ranges():
+        if not part.records.exists():
+            part(lambda seed: None, {})
     Finish(plan)(lambda seed: None, {})
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from datamodules.control.suites import SUITES, TASKS, find, suite
-from gato_lightning.cli.config_files import read_config
+from datamodules.control.suites import SUITES, TASKS, expand, find, suite
+from gato_lightning.cli.config_files import read_config_files
 from gato_lightning.errors import UserError
 
-OVERLAYS = {path.stem: path for path in (Path(__file__).parents[2] / "conf" / "task").glob("*.yaml") if path.stem in SUITES}
+OVERLAYS = {path.stem: path for path in (Path(__file__).parents[3] / "conf" / "task").glob("*.yaml") if path.stem in SUITES}
 
 
 def test_there_are_160_tasks_and_more():
@@ -52,13 +52,38 @@ def test_each_task_has_the_domain_of_its_class(name):
 
 @pytest.mark.parametrize("name", OVERLAYS)
 def test_overlays_hold_the_whole_suite(name):
-    data = read_config(str(OVERLAYS[name]))["data"]
+    data = read_config_files([str(OVERLAYS[name])], expand)["data"]
     assert list(data["tasks"]) == [task.name for task in suite(name)]
     assert set(data.get("domain_weights", {})) <= {task.domain for task in suite(name)}
     for task in suite(name):
         stanza = data["tasks"][task.name]["datamodule"]
-        assert stanza["class_path"] == task.class_path
-        assert stanza["init_args"].items() >= task.init_args.items()
+        assert stanza == {"class_path": task.class_path, "init_args": {**task.init_args, **task.training}}
+
+
+def test_a_suite_in_a_config_is_its_tasks_with_the_settings_of_the_config():
+    tasks = {"cartpole": {"weight": 5, "datamodule": {"init_args": {"noise": 0.0}}}, "own": {"weight": 1}}
+    suites = {"classic": {"weight": 0.5, "init_args": {"episodes": 7}}}
+    data = expand({"batch_size": 4, "suites": suites, "tasks": tasks})
+    assert set(data) == {"batch_size", "tasks"}
+    assert list(data["tasks"]) == [*(task.name for task in suite("classic")), "own"]
+    assert data["tasks"]["cartpole"]["weight"] == 5
+    arguments = data["tasks"]["cartpole"]["datamodule"]["init_args"]
+    assert arguments == {"env_id": "CartPole-v1", "episodes": 7, "noise": 0.0}
+    assert data["tasks"]["taxi"]["weight"] == 0.5
+    assert data["tasks"]["taxi"]["datamodule"]["init_args"]["episodes"] == 7
+
+
+@pytest.mark.parametrize(
+    ("suites", "message"),
+    [
+        ({"babiai": {}}, "unknown suite 'babiai'; did you mean babyai"),
+        ({"babyai": {"wieght": 1}}, "data.suites.babyai: unknown key 'wieght'; did you mean weight"),
+        (["babyai"], "data.suites: .* expected settings by suite"),
+    ],
+)
+def test_a_mistake_in_suites_is_told(suites, message):
+    with pytest.raises(UserError, match=message):
+        expand({"suites": suites})
 
 
 def test_every_suite_has_an_overlay():

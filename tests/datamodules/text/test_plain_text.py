@@ -131,7 +131,8 @@ def test_docstrings_are_found_wherever_a_definition_may_stand(tmp_path: Path):
 
 def test_an_installed_package_is_read_without_importing_it():
     code = (
-        "import sys; from datamodules.readers.documents import read; names = [d.name for d in read(['package:sentencepiece'])[0]];"
+        "import sys; from datamodules.readers.documents import read;"
+        "names = [d.name for d in read(['package:sentencepiece'])[0]];"
         "assert 'package:sentencepiece/__init__.py' in names, names; assert 'sentencepiece' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -3,7 +3,7 @@
 import gymnasium
 import pytest
 
-from gato_lightning.acting.policy import ActingSettings
+from gato_lightning.acting.agent import ActingSettings
 from gato_lightning.evaluation.environments import Environments
 from gato_lightning.evaluation.rollout import evaluate_tasks
 from gato_lightning.sequences.tasks import ControlTask, Reference

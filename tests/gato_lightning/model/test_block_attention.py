@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gato_lightning.model.block_attention import BlockAttention, blocks, turn
+from gato_lightning.model.block_attention import BlockAttention, query_blocks, turn
 from gato_lightning.model.transformer import rotary_angles, segment_mask
 
 B, L, H, K = 2, 300, 3, 16
@@ -34,7 +34,7 @@ def test_equal_to_the_formula(packed, dtype, tolerance, rotary):
     qkv = torch.randn(B, L, 3, H, K).to(dtype).requires_grad_()
     grad = torch.randn(B, L, H * K).to(dtype)
     angles = rotary_angles(position, K, dtype) if rotary else None
-    ours = BlockAttention.apply(qkv, *(angles or (None, None)), blocks(mask, dtype))
+    ours = BlockAttention.apply(qkv, *(angles or (None, None)), query_blocks(mask, dtype))
     [d_ours] = torch.autograd.grad(ours, qkv, grad)
     exact = qkv.detach().float().requires_grad_()
     theirs = reference(exact, rotary_angles(position, K, torch.float32) if rotary else None, mask)
@@ -45,7 +45,7 @@ def test_equal_to_the_formula(packed, dtype, tolerance, rotary):
 
 def test_blocks_hold_all_that_is_seen_and_leave_out_what_is_not(packed):
     _, mask = packed
-    parts = blocks(mask[1:], torch.float32)  # segments of 70 slots
+    parts = query_blocks(mask[1:], torch.float32)  # segments of 70 slots
     whole = torch.full((1, 1, L, L), float("-inf"))
     for queries, keys, hidden in parts:
         whole[:, :, queries, keys] = hidden

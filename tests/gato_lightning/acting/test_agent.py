@@ -8,7 +8,7 @@ import pytest
 import torch
 from gymnasium import spaces
 
-from gato_lightning.acting.policy import ActingSettings, Policy
+from gato_lightning.acting.agent import ActingSettings, Agent
 from gato_lightning.acting.sampling import choose
 from gato_lightning.errors import UserError
 from gato_lightning.model.gato import Gato
@@ -54,7 +54,7 @@ def recomputed(model, task, prompt, history, observation) -> list[int]:
 @pytest.mark.parametrize("timesteps", [1, 2, 3, None])
 def test_cached_actions_equal_recomputed_ones_while_the_window_slides(tiny_model, task, timesteps):
     task = dataclasses.replace(task, timesteps=timesteps)
-    policy = Policy(tiny_model, 2, GREEDY, seed=0)
+    policy = Agent(tiny_model, 2, GREEDY, seed=0)
     for lane in range(2):
         policy.reset(lane, task, seed=lane)
     prompts = [list(pending) for pending in policy._pending]
@@ -72,7 +72,7 @@ def test_cached_actions_equal_recomputed_ones_while_the_window_slides(tiny_model
 
 def test_lanes_do_not_touch_each_other(tiny_model, task):
     settings = dataclasses.replace(GREEDY, prompt_length=10)
-    together, alone = Policy(tiny_model, 4, settings, 0), Policy(tiny_model, 1, settings, 0)
+    together, alone = Agent(tiny_model, 4, settings, 0), Agent(tiny_model, 1, settings, 0)
     for lane in range(4):
         together.reset(lane, task, seed=lane)
     alone.reset(0, task, seed=2)
@@ -86,8 +86,8 @@ def test_lanes_of_different_tasks_share_a_cache(tiny_model, task, text, temperat
     switch = TimestepTokenizer(spaces.Discrete(9), spaces.Discrete(3), Vocabulary(), text)
     tasks = [task, *(dataclasses.replace(task, name=str(one), tokenizer=one) for one in (arm, switch, arm, switch))]
     settings = dataclasses.replace(GREEDY, prompt="none", temperature=temperature)
-    together = Policy(tiny_model, 5, settings, 0)
-    alone = [Policy(tiny_model, 1, settings, 0) for _ in tasks]
+    together = Agent(tiny_model, 5, settings, 0)
+    alone = [Agent(tiny_model, 1, settings, 0) for _ in tasks]
     for lane, one in enumerate(tasks):
         together.reset(lane, one, seed=lane)
         alone[lane].reset(0, one, seed=lane)
@@ -103,7 +103,7 @@ def test_a_lane_that_cannot_act_leaves_the_others_alone(tiny_model, task, text):
     note = TimestepTokenizer(spaces.Text(2000), spaces.Discrete(3), Vocabulary(), text)
     talk = TimestepTokenizer(spaces.Discrete(2), spaces.Dict(say=spaces.Text(9), turn=spaces.Discrete(2)), Vocabulary(), text)
     tasks = [dataclasses.replace(task, name=name, tokenizer=one) for name, one in (("note", note), ("talk", talk))]
-    policy, alone = (Policy(tiny_model, lanes, dataclasses.replace(GREEDY, prompt="none"), 0) for lanes in (4, 1))
+    policy, alone = (Agent(tiny_model, lanes, dataclasses.replace(GREEDY, prompt="none"), 0) for lanes in (4, 1))
     for lane, one in enumerate((tasks[0], tasks[0], tasks[1], task)):
         policy.reset(lane, one, seed=lane)
     alone.reset(0, tasks[0], seed=0)
@@ -125,7 +125,7 @@ def test_an_observation_of_more_than_the_local_positions_is_refused_with_both_le
     wide = TimestepTokenizer(spaces.Text(2000), spaces.Discrete(3), Vocabulary(), text)
     just = TimestepTokenizer(spaces.Box(-1, 1, (512,)), spaces.Discrete(3), Vocabulary(), text)
     reference = Reference(1.0, 2)
-    policy = Policy(model, 2, dataclasses.replace(GREEDY, prompt="none"), 0)
+    policy = Agent(model, 2, dataclasses.replace(GREEDY, prompt="none"), 0)
     for lane, one in enumerate((wide, just)):
         policy.reset(lane, ControlTask(str(lane), "d", None, one, None, None, reference, reference), seed=0)
     words = " a" * 512  # and one for the space before them
@@ -140,7 +140,7 @@ def test_a_prompt_goes_where_an_observation_needs_its_room(tiny_model, task, tex
     note = TimestepTokenizer(spaces.Text(2000), spaces.Discrete(3), Vocabulary(), text)
     noted = dataclasses.replace(task, tokenizer=note)
     prompted, bare = (
-        Policy(tiny_model, 1, dataclasses.replace(GREEDY, prompt=prompt, prompt_length=30), 0) for prompt in ("start", "none")
+        Agent(tiny_model, 1, dataclasses.replace(GREEDY, prompt=prompt, prompt_length=30), 0) for prompt in ("start", "none")
     )
     for policy in (prompted, bare):
         policy.reset(0, noted, seed=2)
@@ -151,7 +151,7 @@ def test_a_prompt_goes_where_an_observation_needs_its_room(tiny_model, task, tex
 
 
 def test_a_reset_lane_forgets(tiny_model, task):
-    used, fresh = Policy(tiny_model, 1, GREEDY, 0), Policy(tiny_model, 1, GREEDY, 0)
+    used, fresh = Agent(tiny_model, 1, GREEDY, 0), Agent(tiny_model, 1, GREEDY, 0)
     used.reset(0, task, seed=5)
     for now in observations(task, 1, 3):
         used.act({0: now[0]})
@@ -162,7 +162,7 @@ def test_a_reset_lane_forgets(tiny_model, task):
 
 
 def test_only_ids_of_the_action_space_are_drawn(tiny_model, task):
-    policy = Policy(tiny_model, 8, dataclasses.replace(GREEDY, temperature=5.0), 0)
+    policy = Agent(tiny_model, 8, dataclasses.replace(GREEDY, temperature=5.0), 0)
     for lane in range(8):
         policy.reset(lane, task, seed=lane)
     for now in observations(task, 8, 4):
@@ -172,7 +172,7 @@ def test_only_ids_of_the_action_space_are_drawn(tiny_model, task):
 
 @pytest.mark.parametrize("prompt", ["start", "end", "none"])
 def test_prompts_are_whole_timesteps_of_a_demonstration(tiny_model, task, prompt):
-    policy = Policy(tiny_model, 1, ActingSettings(prompt, prompt_length=30), 0)
+    policy = Agent(tiny_model, 1, ActingSettings(prompt, prompt_length=30), 0)
     store = task.demonstrations
     for seed in range(12):
         policy.reset(0, task, seed)
@@ -191,7 +191,7 @@ def test_prompts_are_whole_timesteps_of_a_demonstration(tiny_model, task, prompt
 
 def test_prompts_are_as_long_as_in_training_unless_told_otherwise(tiny_model, task):
     def slots(trained, wanted):
-        policy = Policy(tiny_model, 1, ActingSettings(prompt_length=wanted), 0)
+        policy = Agent(tiny_model, 1, ActingSettings(prompt_length=wanted), 0)
         policy.reset(0, dataclasses.replace(task, prompt_length=trained), seed=3)
         [prompt] = policy._pending[0]
         return len(prompt.ids)
@@ -206,7 +206,7 @@ def test_prompts_come_from_successful_demonstrations(tiny_model, task):
     assert task.successful.tolist() == [2]
     best_of_poor = dataclasses.replace(task, expert=Reference(1000.0, 2))
     assert best_of_poor.successful.tolist() == [2]
-    policy = Policy(tiny_model, 1, ActingSettings("start", prompt_length=10), 0)
+    policy = Agent(tiny_model, 1, ActingSettings("start", prompt_length=10), 0)
     first = int(task.demonstrations.first_slot[task.demonstrations.first_timestep[2]])
     for seed in range(5):
         policy.reset(0, task, seed)

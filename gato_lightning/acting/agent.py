@@ -61,7 +61,7 @@ class _Episode:
     history: list[list[Slots]] = field(default_factory=list)
 
 
-class Policy:
+class Agent:
     """Acts in several episodes at once, each of any task.
 
     Args:
