@@ -57,16 +57,18 @@ def test_cached_actions_equal_recomputed_ones_while_the_window_slides(tiny_model
     policy = Agent(tiny_model, 2, GREEDY, seed=0)
     for lane in range(2):
         policy.reset(lane, task, seed=lane)
-    prompts = [list(pending) for pending in policy._pending]
+    prompts = [list(policy._episodes[lane].pending) for lane in range(2)]
     assert all(sum(len(part.ids) for part in prompt) in (10, 20) for prompt in prompts)
     for now in observations(task, 2, 14):
         actions = policy.act(dict(enumerate(now)))
         for lane in range(2):
-            done = policy._history[lane][:-1]  # the window as it was when the action was drawn
+            done = policy._episodes[lane].history[:-1]  # the window as it was when the action was drawn
             expected = recomputed(tiny_model, task, prompts[lane], done, now[lane])
             np.testing.assert_array_equal(actions[lane], np.array(expected))
             assert timesteps is None or len(done) < timesteps
-            used = sum(len(part.ids) for part in [*prompts[lane], *(p for step in policy._history[lane] for p in step)])
+            used = sum(
+                len(part.ids) for part in [*prompts[lane], *(p for step in policy._episodes[lane].history for p in step)]
+            )
             assert used <= tiny_model.config.context_length
 
 
@@ -144,7 +146,7 @@ def test_a_prompt_goes_where_an_observation_needs_its_room(tiny_model, task, tex
     )
     for policy in (prompted, bare):
         policy.reset(0, noted, seed=2)
-    assert prompted._prompt_length[0] >= 10
+    assert prompted._episodes[0].prompt_length >= 10
     for words in (110, 5, 5):
         observation = "a " * words
         assert prompted.act({0: observation}) == bare.act({0: observation})
@@ -177,9 +179,9 @@ def test_prompts_are_whole_timesteps_of_a_demonstration(tiny_model, task, prompt
     for seed in range(12):
         policy.reset(0, task, seed)
         if prompt == "none":
-            assert policy._pending[0] == []
+            assert policy._episodes[0].pending == []
             continue
-        [slots] = policy._pending[0]
+        [slots] = policy._episodes[0].pending
         starts = [np.asarray(store.first_slot)[t] for t in range(store.num_timesteps)]
         begin = next(s for s in starts if np.array_equal(store.ids[s : s + len(slots.ids)], slots.ids))
         step = starts.index(begin)
@@ -193,7 +195,7 @@ def test_prompts_are_as_long_as_in_training_unless_told_otherwise(tiny_model, ta
     def slots(trained, wanted):
         policy = Agent(tiny_model, 1, ActingSettings(prompt_length=wanted), 0)
         policy.reset(0, dataclasses.replace(task, prompt_length=trained), seed=3)
-        [prompt] = policy._pending[0]
+        [prompt] = policy._episodes[0].pending
         return len(prompt.ids)
 
     assert slots(trained=10, wanted=None) == 10 == slots(trained=20, wanted=10)
@@ -210,7 +212,7 @@ def test_prompts_come_from_successful_demonstrations(tiny_model, task):
     first = int(task.demonstrations.first_slot[task.demonstrations.first_timestep[2]])
     for seed in range(5):
         policy.reset(0, task, seed)
-        [slots] = policy._pending[0]
+        [slots] = policy._episodes[0].pending
         np.testing.assert_array_equal(slots.ids, task.demonstrations.ids[first : first + len(slots.ids)])
 
 

@@ -63,7 +63,7 @@ def test_a_long_dialogue_forgets_its_oldest_exchanges_only(writer):
     talk = Chat(writer, SHORT)
     for number in range(12):
         "".join(talk.say(f"message number {number} of a dialogue that is longer than the context"))
-        assert talk._lanes.length[0] <= writer.model.config.context_length
+        assert talk._stream.length[0] <= writer.model.config.context_length
     said = [writer.text.decode(exchange[1].ids[:-1].tolist()) for exchange in talk._exchanges]
     assert 1 < len(said) < 12
     first = 12 - len(said)
