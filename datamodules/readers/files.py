@@ -1,11 +1,13 @@
 """Files that data sets are read from: when they changed, and their lines."""
 
-import gzip
 import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, cast
+
+import fsspec
+from zstandard import ZstdError
 
 from datamodules.base.faults import Fault
 from gato_lightning.errors import UserError
@@ -25,14 +27,8 @@ def fingerprint(path: Path) -> list[object]:
 
 
 def open_binary(path: Path) -> BinaryIO:
-    """A file as bytes, unpacked if its name ends in .gz or .zst."""
-    if path.suffix == ".gz":
-        return cast(BinaryIO, gzip.open(path))
-    if path.suffix == ".zst":
-        import pyarrow
-
-        return cast(BinaryIO, pyarrow.input_stream(str(path), compression="zstd"))
-    return path.open("rb")
+    """A file as bytes, unpacked by the end of its name, such as .gz or .zst."""
+    return cast(BinaryIO, fsspec.open(str(path), "rb", compression="infer").open())
 
 
 def json_lines(path: Path) -> Iterator[tuple[str, Mapping[str, Any]] | Fault]:
@@ -46,7 +42,7 @@ def json_lines(path: Path) -> Iterator[tuple[str, Mapping[str, Any]] | Fault]:
     number = 0
     try:
         with open_binary(path) as file:
-            # pyarrow's stream has no lines, and a gzip file is a buffer already: both are read in blocks here.
+            # zstandard's stream has no lines, and a gzip file is a buffer already: both are read in blocks here.
             for number, line in enumerate(_lines(file), start=1):
                 place = f"{path}:{number}"
                 try:
@@ -62,7 +58,7 @@ def json_lines(path: Path) -> Iterator[tuple[str, Mapping[str, Any]] | Fault]:
                         yield Fault(f"{place}: expected a JSON object")
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file") from error
-    except (OSError, EOFError, zlib.error) as error:  # broken compression
+    except (OSError, EOFError, zlib.error, ZstdError) as error:  # broken compression
         yield Fault(f"{path}:{number + 1}: the file breaks off ({error})")
 
 
