@@ -21,7 +21,7 @@ from gato_lightning.common.settings import FiniteFloat, PositiveFloat, PositiveI
 from gato_lightning.errors import UserError, unknown
 from gato_lightning.sequences.store import TokenEpisode
 from gato_lightning.sequences.tasks import MAX_EPISODE_STEPS, REFERENCE_SEED, ControlTask, Reference
-from gato_lightning.tokens.episode import Episode, is_text
+from gato_lightning.tokens.episode import Episode, is_text, map_space
 
 
 class MinariDataModule(EnvironmentTask):
@@ -187,11 +187,7 @@ def open_dataset(dataset_id: str, download: bool = False) -> minari.MinariDatase
 
 def _acted_on(space: Space, observations: Any) -> Any:
     """The observations without the last one, on which no action followed."""
-    if isinstance(space, spaces.Dict):
-        return {key: _acted_on(part, observations[key]) for key, part in space.spaces.items()}
-    if isinstance(space, spaces.Tuple):
-        return tuple(_acted_on(part, observations[i]) for i, part in enumerate(space.spaces))
-    return observations[:-1]
+    return map_space(lambda leaf, path, column: column[:-1], space, observations)
 
 
 def _alike(recorded: Space, real: Space) -> bool:

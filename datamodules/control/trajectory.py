@@ -11,7 +11,7 @@ from gymnasium import Space, spaces
 
 from gato_lightning.common.randomness import Purpose, seed_for
 from gato_lightning.errors import UserError
-from gato_lightning.tokens.episode import is_text, stack
+from gato_lightning.tokens.episode import is_text, map_space, stack
 
 
 @dataclass(frozen=True)
@@ -92,13 +92,11 @@ def check(space: Space, column: Any, name: str) -> None:
     Raises:
         UserError: one does not; names the key and the first such timestep.
     """
-    if isinstance(space, spaces.Dict):
-        for key, part in space.spaces.items():
-            check(part, column[key], f"{name}.{key}")
-    elif isinstance(space, spaces.Tuple):
-        for index, part in enumerate(space.spaces):
-            check(part, column[index], f"{name}.{index}")
-    elif is_text(space):
+    map_space(lambda leaf, path, part: _check_leaf(leaf, part, ".".join(map(str, (name, *path)))), space, column)
+
+
+def _check_leaf(space: Space, column: Any, name: str) -> None:
+    if is_text(space):
         if wrong := [t for t, value in enumerate(column) if not isinstance(value, str)]:
             raise UserError(f"{name}, timestep {wrong[0]}: {column[wrong[0]]!r} is no text")
     else:

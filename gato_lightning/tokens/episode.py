@@ -1,6 +1,6 @@
 """An episode: one whole run of an environment, or one example of a data set, as columns over timesteps."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,10 +53,28 @@ def is_text(space: Space) -> bool:
     return isinstance(space, spaces.Text) or (isinstance(space.dtype, np.dtype) and space.dtype.kind == "U")
 
 
+def map_space(function: Callable[..., Any], space: Space, *values: Any, path: tuple[Any, ...] = ()) -> Any:
+    """Calls a function for each leaf of a nested space, and nests the results as the space is nested.
+
+    Args:
+        function: called with the leaf, its path of keys, and the part of each value that lies at that path.
+        space: `Dict` and `Tuple` of any depth.
+        values: nested as the space is.
+        path: of the space, within a larger one.
+    """
+    if isinstance(space, spaces.Dict):
+        items = space.spaces.items()
+        return {key: map_space(function, part, *(v[key] for v in values), path=(*path, key)) for key, part in items}
+    if isinstance(space, spaces.Tuple):
+        parts = enumerate(space.spaces)
+        return tuple(map_space(function, part, *(v[i] for v in values), path=(*path, i)) for i, part in parts)
+    return function(space, path, *values)
+
+
 def stack(space: Space, values: Sequence[Any]) -> Any:
     """Stacks T single values of a space into columns, as `Episode` holds them."""
-    if isinstance(space, spaces.Dict):
-        return {key: stack(part, [value[key] for value in values]) for key, part in space.spaces.items()}
-    if isinstance(space, spaces.Tuple):
-        return tuple(stack(part, [value[i] for value in values]) for i, part in enumerate(space.spaces))
-    return list(values) if is_text(space) or isinstance(space, AnyImage) else np.asarray(values)
+
+    def column(leaf: Space, path: tuple[Any, ...], *parts: Any) -> Any:
+        return list(parts) if is_text(leaf) or isinstance(leaf, AnyImage) else np.asarray(parts)
+
+    return map_space(column, space, *values)

@@ -14,10 +14,10 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from gymnasium import Space, spaces
+from gymnasium import Space
 
 from gato_lightning.errors import UserError
-from gato_lightning.tokens.episode import Episode
+from gato_lightning.tokens.episode import Episode, map_space
 from gato_lightning.tokens.lengths import OBSERVATION_TOO_LONG, TIMESTEP_TOO_LONG
 from gato_lightning.tokens.modalities import AnyImageLeaf, ImageLeaf, Leaf, TextLeaf, leaves
 from gato_lightning.tokens.patches import PATCH, patch_intervals
@@ -170,7 +170,11 @@ class TimestepTokenizer:
         bounds = np.cumsum([0, *(leaf.num_slots for leaf in self._action)])
         parts = [leaf.decode(ids[:, a:b]) for leaf, a, b in zip(self._action, bounds, bounds[1:], strict=False)]
         by_path = dict(zip((leaf.path for leaf in self._action), parts, strict=True))
-        return [_rebuild(self.action_space, (), by_path, n) for n in range(len(ids))]
+
+        def value(n: int) -> Any:
+            return map_space(lambda leaf, path: by_path[path][n], self.action_space)
+
+        return [value(n) for n in range(len(ids))]
 
     def _encode(
         self, observed: list[tuple[Leaf, Any]], acted: list[tuple[Leaf, Any]], count: int, counted: np.ndarray | None = None
@@ -257,12 +261,3 @@ def _columns(parts: Sequence[Leaf], values: Any, count: int) -> list[tuple[Leaf,
             raise UserError(f"{leaf.name}: {len(column)} values, expected one for each of {count} timesteps")
         columns.append((leaf, column))
     return columns
-
-
-def _rebuild(space: Space, path: tuple[Any, ...], parts: dict[tuple[Any, ...], Any], n: int) -> Any:
-    """The n-th value of a nested space from the decoded columns of its leaves."""
-    if isinstance(space, spaces.Dict):
-        return {key: _rebuild(part, (*path, key), parts, n) for key, part in space.spaces.items()}
-    if isinstance(space, spaces.Tuple):
-        return tuple(_rebuild(part, (*path, i), parts, n) for i, part in enumerate(space.spaces))
-    return parts[path][n]
