@@ -1,30 +1,22 @@
-"""Worker processes for work that may go wrong: an episode that hangs or kills its process is named, and then left out.
-
-`multiprocessing.Pool` waits for ever in both cases, and what runs here is other people's environments and policies.
-"""
+"""Worker processes for work that may go wrong: an episode that hangs or kills its process is named, and then left out."""
 
 import contextlib
-import ctypes
 import logging
-import multiprocessing
-import os
-import signal
-import sys
 import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from multiprocessing.sharedctypes import RawArray
 from typing import Any, Protocol
 
+from gato_lightning.common.worker_process import WorkerProcess
 from gato_lightning.errors import UserError
 
 log = logging.getLogger(__name__)
 
 _LOOK_EVERY = 0.2  # seconds between looks at who hangs
-_PR_SET_PDEATHSIG = 1  # of Linux's prctl
 _IDLE = -1  # no seed
 
 
@@ -55,10 +47,9 @@ class _Waiting:
 
 @dataclass
 class _Worker:
-    """A process, the pipe to it, and what it shares with us: the present episode's seed, and how many it has begun."""
+    """A process, and what it shares with us: the present episode's seed, and how many it has begun."""
 
-    process: BaseProcess
-    pipe: Connection
+    process: WorkerProcess
     present: Any
     waiting: _Waiting | None = None
     seen: int = 0  # of `present`: the episodes begun
@@ -74,9 +65,6 @@ class Crew:
     """
 
     def __init__(self, workers: int, pieces: Sequence[Work] = ()) -> None:
-        # Forked, not spawned: importing everything anew would cost more than many a piece of work. Workers run simulators and
-        # numpy only; torch, whose threads do not survive a fork, is never called in one.
-        self._context = multiprocessing.get_context("fork")
         self._count, self._known = workers, pieces
         self._queue = deque(_Waiting(piece, place) for place, piece in enumerate(pieces))
         self._workers: list[_Worker] = []
@@ -88,7 +76,7 @@ class Crew:
 
     def __exit__(self, *_: object) -> None:
         for worker in self._workers:
-            _end(worker)
+            worker.process.kill()
 
     def add(self, pieces: Iterable[Work]) -> None:
         """Adds pieces of work, which are begun in their order."""
@@ -106,10 +94,10 @@ class Crew:
             if not busy:
                 return
             begin = time.monotonic()
-            ready = wait([worker.pipe for worker in busy], _LOOK_EVERY)
+            ready = wait([worker.process.pipe for worker in busy], _LOOK_EVERY)
             self._watched += min(time.monotonic() - begin, 2 * _LOOK_EVERY)
             for worker in busy:
-                if worker.pipe in ready:
+                if worker.process.pipe in ready:
                     yield from self._result(worker)
                 elif self._hangs(worker):
                     self._replace(worker, f"no end within {worker.waiting.piece.limit:g} s")
@@ -126,18 +114,15 @@ class Crew:
             if worker.waiting is None and self._queue:
                 worker.waiting = waiting = self._queue.popleft()
                 with contextlib.suppress(OSError):  # if it has died, reading its answer will say so
-                    worker.pipe.send((waiting.piece if waiting.place is None else waiting.place, waiting.faults))
+                    worker.process.pipe.send((waiting.piece if waiting.place is None else waiting.place, waiting.faults))
 
     def _result(self, worker: _Worker) -> Iterator[tuple[Work, Any]]:
         waiting = worker.waiting
         assert waiting is not None
         try:
-            result = worker.pipe.recv()
+            result = worker.process.pipe.recv()
         except (EOFError, OSError):  # nothing, or the beginning of something
-            worker.process.join()
-            code = worker.process.exitcode or 0
-            cause = signal.Signals(-code).name if code < 0 else f"exit status {code}"
-            self._replace(worker, f"the process died ({cause})")
+            self._replace(worker, f"the process died ({worker.process.cause_of_death()})")
         else:
             worker.waiting = None
             if isinstance(result, Exception):
@@ -153,7 +138,7 @@ class Crew:
         """
         waiting, seed = worker.waiting, worker.present[0]
         assert waiting is not None
-        _end(worker)
+        worker.process.kill()
         if seed == _IDLE:
             raise UserError(f"{waiting.piece}: {fault}")
         assert seed not in waiting.faults, f"{waiting.piece} began seed {seed}, which was to be left out"
@@ -162,29 +147,12 @@ class Crew:
         self._workers[self._workers.index(worker)] = self._start()
 
     def _start(self) -> _Worker:
-        ours, theirs = self._context.Pipe()
-        present = self._context.RawArray("q", [_IDLE, 0])
-        process = self._context.Process(target=_serve, args=(theirs, present, os.getpid(), self._known), daemon=True)
-        process.start()
-        theirs.close()
-        return _Worker(process, ours, present)
+        present = RawArray("q", [_IDLE, 0])
+        return _Worker(WorkerProcess(_serve, present, self._known), present)
 
 
-def _end(worker: _Worker) -> None:
-    worker.process.kill()
-    worker.process.join()
-    worker.pipe.close()
-
-
-def _serve(pipe: Connection, present: Any, parent: int, known: Sequence[Work]) -> None:
-    """What a worker process does. It dies with its parent, even if that is killed, and leaves interrupts to it."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    # A progress bar of the other process may have taken these over, and its lock may never be released here.
-    sys.stdout, sys.stderr = sys.__stdout__ or sys.stdout, sys.__stderr__ or sys.stderr
-    if os.getppid() != parent:
-        return
+def _serve(pipe: Connection, present: Any, known: Sequence[Work]) -> None:
+    """Does one piece of work after another."""
 
     def begin(seed: int) -> None:
         present[1] += 1  # first, so that the parent never sees a new episode with an old number

@@ -1,9 +1,6 @@
 """A process with environments in it: plays what it is told to, one answer for each command."""
 
 import contextlib
-import os
-import signal
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
@@ -150,27 +147,15 @@ class _Stage:
             _close(self._idle.pop(0)[1])
 
 
-def serve(connection: Connection, tasks: Mapping[str, ControlTask], parent: int) -> None:
+def serve(connection: Connection, tasks: Mapping[str, ControlTask]) -> None:
     """Answers commands until there are no more: `(lane, "begin", (task, seed, record))`, `(lane, "step", (action,))`, None.
 
     Args:
         connection: to the process that commands.
         tasks: by name.
-        parent: its process id; without it, the worker ends.
     """
-    # Whether an interrupted evaluation goes on is for the other process to say.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    # A progress bar of the other process may have taken these over, and its lock may never be released here.
-    sys.stdout, sys.stderr = sys.__stdout__ or sys.stdout, sys.__stderr__ or sys.stderr
     stage = _Stage(tasks)
-    while _waits(connection, parent):
-        try:
-            message = connection.recv()
-        except EOFError:
-            break
-        if message is None:
-            break
+    while (message := connection.recv()) is not None:
         lane, command, arguments = message
         try:
             outcome = getattr(stage, command)(lane, *arguments)
@@ -188,14 +173,6 @@ def _made(task: ControlTask, **settings: Any) -> gymnasium.Env:
     if env.action_space != task.tokenizer.action_space:
         raise UserError(f"the environment's action space is {env.action_space}, that of the data {task.tokenizer.action_space}")
     return env
-
-
-def _waits(connection: Connection, parent: int) -> bool:
-    """Waits for a command; False when the parent is gone, whose end of the pipe a sibling may still hold."""
-    while not connection.poll(5.0):
-        if os.getppid() != parent:
-            return False
-    return True
 
 
 def _close(env: gymnasium.Env) -> None:

@@ -1,14 +1,13 @@
 """Environments in worker processes: one that raises, hangs or dies fails its episode and touches nothing else."""
 
 import contextlib
-import multiprocessing
-import multiprocessing.connection
 import os
 import time
 from collections.abc import Iterable
-from multiprocessing.connection import Connection
+from multiprocessing.connection import wait
 from typing import Any
 
+from gato_lightning.common.worker_process import WorkerProcess
 from gato_lightning.evaluation.environment_worker import Outcome, serve
 from gato_lightning.sequences.tasks import ControlTask
 
@@ -18,49 +17,38 @@ class _Worker:
 
     def __init__(self, tasks: dict[str, ControlTask]) -> None:
         self._tasks = tasks
-        self._process: multiprocessing.process.BaseProcess | None = None
-        self.connection: Connection
+        self.process: WorkerProcess | None = None
         self.waiting: list[int] = []  # lanes that an answer is due for, in the order of the commands
         self.since = 0.0  # when the first of them got its turn
 
     def send(self, lane: int, command: str, *arguments: Any) -> None:
-        if self._process is None:
-            # Forked, not spawned: tasks hold whatever their authors put in them, and need not be pickled. Workers run
-            # simulators and numpy only; torch, whose threads do not survive a fork, is never called in one.
-            context = multiprocessing.get_context("fork")
-            self.connection, theirs = context.Pipe()
-            self._process = context.Process(target=serve, args=(theirs, self._tasks, os.getpid()), daemon=True)
-            self._process.start()
-            theirs.close()
+        if self.process is None:
+            self.process = WorkerProcess(serve, self._tasks)
         if not self.waiting:
             self.since = time.monotonic()
         self.waiting.append(lane)
         with contextlib.suppress(OSError):  # if it has died, reading its answer will say so
-            self.connection.send((lane, command, arguments))
+            self.process.pipe.send((lane, command, arguments))
 
     def receive(self) -> tuple[int, Outcome]:
-        lane, outcome = self.connection.recv()
+        assert self.process is not None
+        lane, outcome = self.process.pipe.recv()
         self.waiting.remove(lane)
         self.since = time.monotonic()
         return lane, outcome
 
-    def kill(self) -> int | None:
-        """Ends the process at once; returns its exit status."""
-        if self._process is None:
-            return None
-        self._process.kill()
-        self._process.join()
-        status = self._process.exitcode
-        self.connection.close()
-        self._process, self.waiting = None, []
-        return status
+    def kill(self) -> None:
+        """Ends the process at once."""
+        if self.process is not None:
+            self.process.kill()
+            self.process, self.waiting = None, []
 
     def close(self) -> None:
         """Asks the process to close its environments, and ends it if it does not within a few seconds."""
-        if self._process is not None:
+        if self.process is not None:
             with contextlib.suppress(OSError):  # it may have died
-                self.connection.send(None)
-            self._process.join(5.0)
+                self.process.pipe.send(None)
+            self.process.join(5.0)
             self.kill()
 
 
@@ -93,14 +81,15 @@ class Environments:
         outcomes: dict[int, Outcome] = {}
         while busy := [worker for worker in self._workers if worker.waiting]:
             patience = min(worker.since for worker in busy) + self._time_limit - time.monotonic()
-            ready = multiprocessing.connection.wait([worker.connection for worker in busy], max(patience, 0.0))
+            ready = wait([worker.process.pipe for worker in busy if worker.process], max(patience, 0.0))
             for worker in busy:
-                if worker.connection in ready:
+                assert worker.process is not None
+                if worker.process.pipe in ready:
                     try:
                         lane, outcome = worker.receive()
                         outcomes[lane] = outcome
                     except (EOFError, OSError):
-                        self._give_up(worker, outcomes, "the environment's process ended with status {}")
+                        self._give_up(worker, outcomes, f"the environment's process died ({worker.process.cause_of_death()})")
                 elif time.monotonic() - worker.since > self._time_limit:
                     self._give_up(worker, outcomes, f"no answer from the environment in {self._time_limit:g} s")
         return outcomes
@@ -116,7 +105,8 @@ class Environments:
     def _give_up(self, worker: _Worker, outcomes: dict[int, Outcome], why: str) -> None:
         """The lane whose turn it was has failed; the other running ones of the process are lost with it."""
         guilty, *others = worker.waiting
-        outcomes[guilty] = Outcome(failure=why.format(worker.kill()))
+        worker.kill()
+        outcomes[guilty] = Outcome(failure=why)
         others += [lane for lane, outcome in outcomes.items() if self._worker(lane) is worker and lane != guilty]
         for lane in others:
             if lane not in outcomes or not (outcomes[lane].over or outcomes[lane].failure):

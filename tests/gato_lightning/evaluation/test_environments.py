@@ -88,7 +88,7 @@ def raises():
         (lambda: np.array([np.nan, 0.0]), "observation: not a number"),
         (lambda: np.zeros(3), r"observation: shape (3,), expected (2,)"),
         (lambda: time.sleep(600), "no answer from the environment in 3 s"),
-        (lambda: os.kill(os.getpid(), signal.SIGKILL), "the environment's process ended with status -9"),
+        (lambda: os.kill(os.getpid(), signal.SIGKILL), "the environment's process died (SIGKILL)"),
     ],
 )
 def test_a_faulty_episode_fails_alone(text, caplog, fault, why):
@@ -250,9 +250,9 @@ def test_environments_are_kept_between_evaluations(text, tmp_path):
 def test_workers_are_gone_when_closed(text):
     environments = Environments([task(text)], 2, 2)
     play(Ones(), [task(text)], range(2), environments)
-    processes = [worker._process for worker in environments._workers]
+    processes = [worker.process for worker in environments._workers]
     environments.close()
-    assert [process.exitcode for process in processes] == [0, 0]
+    assert [process.cause_of_death() for process in processes] == ["exit status 0"] * 2
 
 
 def test_lanes_share_workers_evenly(text):
