@@ -1,48 +1,57 @@
-"""Shards of WebDataset: tar files, local or remote, read from beginning to end."""
+"""Shards in WebDataset's format: tar files, local or remote, read from beginning to end."""
 
 import json
 import re
 import tarfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 import fsspec
+from braceexpand import UnbalancedBracesError, braceexpand
+from webdataset.tariterators import base_plus_ext, group_by_keys, tar_file_iterator
+from zstandard import ZstdError
 
 from datamodules.base.faults import Fault
 from datamodules.readers.files import fingerprint
 from datamodules.readers.image_texts import ImageText, captioned
 from gato_lightning.errors import UserError
 
+SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 _IMAGES = ("jpg", "jpeg", "png", "webp")
 _END = 1024  # bytes of zeros that end a tar file
 
 
 def expand(source: str) -> list[str]:
-    """The shards that a pattern names: `{00000..00127}` counts, `*` and `?` match files.
+    """Returns the shards that a pattern names: `{00000..00127}` counts, `{a,b}` lists, and `*` and `?` match local files.
 
     Raises:
-        UserError: it matches no local file.
+        UserError: it matches no local file, or its braces are unbalanced.
     """
-    if counted := re.search(r"\{(\d+)\.\.(\d+)\}", source):
-        first, last = counted.groups()
-        numbers = (f"{number:0{len(first)}}" for number in range(int(first), int(last) + 1))
-        return [one for number in numbers for one in expand(source.replace(counted.group(), number, 1))]
-    if is_remote(source) or not re.search(r"[*?]", source):
-        return [source]
-    pattern = Path(source)
+    try:
+        shards = list(braceexpand(source))
+    except UnbalancedBracesError as error:
+        raise UserError(f"{source}: {error}") from error
+    return [file for shard in shards for file in _matches(shard)]
+
+
+def _matches(shard: str) -> list[str]:
+    if is_remote(shard) or not re.search(r"[*?]", shard):
+        return [shard]
+    pattern = Path(shard)
     if found := sorted(str(path) for path in pattern.parent.glob(pattern.name)):
         return found
-    raise UserError(f"{source}: no such file")
+    raise UserError(f"{shard}: no such file")
 
 
 def is_remote(source: str) -> bool:
-    """Whether a source is a URL, such as `https://...` or `s3://...`."""
+    """Returns whether a source is a URL, such as `https://...` or `s3://...`."""
     return "://" in source
 
 
 def shard_fingerprint(shard: str) -> list[object]:
-    """What changes when a shard does; of a remote one, its name alone."""
+    """Returns what changes when a local shard does; the name of a remote one."""
     return [shard] if is_remote(shard) else fingerprint(Path(shard))
 
 
@@ -58,42 +67,51 @@ class _Tail:
         return data
 
 
-def samples(shard: str) -> Iterator[tuple[str, dict[str, bytes]] | Fault]:
-    """The samples of a shard: the name up to the first dot, and what lies under each ending in lower case.
+def samples(shard: str) -> Iterator[tuple[str, Mapping[str, bytes]] | Fault]:
+    """Yields the samples of a shard: the key of each, and its parts by their suffix in lower case.
 
-    What a shard holds before it breaks off is read.
+    WebDataset splits names at the first dot behind the last slash. Hidden files, such as those that macOS adds, are passed
+    over. A shard that breaks off is read as far as it goes.
 
     Raises:
         UserError: a local shard does not exist.
     """
-    key, parts, read = "", dict[str, bytes](), 0
+    read = 0
+    faults: list[Fault] = []
+
+    def files(stream: _Tail) -> Iterator[dict[str, Any]]:
+        nonlocal read
+        for file in tar_file_iterator(cast(tarfile.TarFile, stream), select_files=_visible):
+            read += 1
+            if base_plus_ext(file["fname"])[0] is None:
+                faults.append(Fault(f"shard {shard}: {file['fname']} has no suffix"))
+            yield {**file, "__url__": shard}
+
+    def repeated(error: Exception) -> bool:
+        faults.append(Fault(f"shard {shard}: {error.args[0]}"))
+        return True  # go on
+
     try:
-        with fsspec.open(shard, "rb").open() as file:
+        # fsspec knows all endings but .tgz.
+        with fsspec.open(shard, "rb", compression="gzip" if shard.endswith(".tgz") else "infer").open() as file:
             stream = _Tail(file)
-            with tarfile.open(fileobj=stream, mode="r|") as tar:
-                for member in tar:
-                    if not member.isfile():
-                        continue
-                    folder, _, name = member.name.rpartition("/")
-                    stem, _, ending = name.partition(".")
-                    if (name := f"{folder}/{stem}".lstrip("/")) != key and parts:
-                        yield key, parts
-                        parts = {}
-                    content = tar.extractfile(member)
-                    key, parts[ending.lower()] = name, content.read() if content else b""
-                    read += 1
-                    tar.members = []  # tarfile would remember them all
+            for sample in group_by_keys(files(stream), handler=repeated):
+                yield sample["__key__"], {suffix: part for suffix, part in sample.items() if not suffix.startswith("__")}
             while stream.read(1 << 16):
                 pass
             if stream.tail != bytes(_END):
                 raise tarfile.ReadError("its end is missing")
     except FileNotFoundError as error:
         raise UserError(f"shard {shard}: no such file") from error
-    except (tarfile.TarError, OSError, EOFError) as error:
+    except IsADirectoryError as error:
+        raise UserError(f"shard {shard}: a folder, expected a tar file") from error
+    except (tarfile.TarError, OSError, EOFError, zlib.error, ZstdError) as error:
         yield Fault(f"shard {shard}: breaks off after {read} files ({error})")
-        return  # the last sample may lack a part
-    if parts:
-        yield key, parts
+    yield from faults
+
+
+def _visible(name: str) -> bool:
+    return not name.rpartition("/")[2].startswith(".")
 
 
 def image_captions(shard: str) -> Iterator[ImageText | Fault]:
@@ -106,16 +124,19 @@ def image_captions(shard: str) -> Iterator[ImageText | Fault]:
         name = f"{shard}/{key}"
         image = next((parts[ending] for ending in _IMAGES if ending in parts), None)
         try:
-            caption = parts["txt"].decode() if "txt" in parts else json.loads(parts["json"])["caption"]
+            told = parts["txt"].decode() if "txt" in parts else json.loads(parts["json"])["caption"]
         except (KeyError, TypeError):
             yield Fault(f"sample {name}: no caption; expected a part txt, or json with 'caption'")
-        except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
             yield Fault(f"sample {name}: the caption cannot be read ({error})")
         else:
+            captions = told if isinstance(told, list) else ["" if told is None else told]
             if image is None:
                 yield Fault(f"sample {name}: no image; expected a part {', '.join(_IMAGES)}")
+            elif not all(isinstance(caption, str) for caption in captions):
+                yield Fault(f"sample {name}: the caption is {told!r:.80}, expected a text or a list of texts")
             else:
-                yield captioned(key, image, name, [str(caption or "")])
+                yield captioned(key, image, name, captions)
 
 
 def texts(shard: str) -> Iterator[tuple[str, str] | Fault]:

@@ -12,7 +12,7 @@ from datamodules.readers.files import find, json_lines, text_field
 from gato_lightning.errors import UserError
 
 _JSON = (".jsonl", ".jsonl.gz", ".jsonl.zst")
-SUFFIXES = (".txt", *_JSON, ".parquet", ".tar")
+SUFFIXES = (".txt", *_JSON, ".parquet", *shards.SUFFIXES)
 
 
 def source_fingerprint(source: str) -> list[object]:
@@ -44,7 +44,7 @@ def texts(source: str, field: str) -> Iterator[tuple[str, str] | Fault]:
     root = Path(source)
     for file in _files(source):
         name = Path(file).relative_to(root).as_posix() if root.is_dir() else Path(file).name
-        if file.endswith(".tar"):
+        if file.endswith(shards.SUFFIXES):
             for one in shards.texts(file):
                 yield one if isinstance(one, Fault) else _checked(f"{name}/{one[0]}", f"{file}/{one[0]}", one[1], field)
         elif file.endswith(".parquet"):
@@ -64,7 +64,7 @@ def texts(source: str, field: str) -> Iterator[tuple[str, str] | Fault]:
 
 
 def _files(source: str) -> list[str]:
-    if source.endswith(".tar"):
+    if source.endswith(shards.SUFFIXES):
         return shards.expand(source)
     return [str(path) for path in find(source, SUFFIXES)]
 

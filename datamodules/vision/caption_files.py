@@ -59,12 +59,12 @@ class CaptionFilesDataModule(ImagePairsDataModule):
         source = self.sources[split]
         if source.startswith(hugging_face.PREFIX):
             return hugging_face.caption_readers(source, *self.columns)
-        if source.endswith(".tar"):
+        if source.endswith(shards.SUFFIXES):
             return [partial(shards.image_captions, shard) for shard in shards.expand(source)]
         return self.in_parts(*coco.captions(Path(source), coco.image_folder(self.image_folder)))
 
     def _fingerprint(self, source: str) -> list[Any]:
         if source.startswith(hugging_face.PREFIX):
             return [source]
-        files = shards.expand(source) if source.endswith(".tar") else [source]
+        files = shards.expand(source) if source.endswith(shards.SUFFIXES) else [source]
         return [shards.shard_fingerprint(file) for file in files]

@@ -1,9 +1,12 @@
 """Shards of WebDataset and data sets of Hugging Face as captions: what is read, and what is at fault."""
 
+import bz2
 import functools
+import gzip
 import http.server
 import io
 import json
+import lzma
 import tarfile
 import threading
 from pathlib import Path
@@ -11,9 +14,10 @@ from pathlib import Path
 import datasets
 import numpy as np
 import pytest
+import zstandard
 
 from datamodules.base.faults import Fault
-from datamodules.readers.shards import expand, samples
+from datamodules.readers.shards import SUFFIXES, expand, samples
 from datamodules.vision.caption_files import CaptionFilesDataModule
 from gato_lightning.errors import UserError
 from gato_lightning.tokens.image_files import ImageSettings
@@ -74,6 +78,62 @@ def test_shards_are_read_whole(tmp_path: Path):
     np.testing.assert_array_equal(first.observations[0]["image"], expected)
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_packed_shards_give_the_same_samples(tmp_path: Path, suffix: str):
+    plain = write_shard(tmp_path / "plain.tar", {f"{i}": sample(i) for i in range(3)})
+    packed = tmp_path / f"packed{suffix}"
+    open_packed = {"gz": gzip.open, "tgz": gzip.open, "bz2": bz2.open, "xz": lzma.open, "zst": zstandard.open}
+    with open_packed.get(suffix.rpartition(".")[2], open)(packed, "wb") as file:
+        file.write(plain.read_bytes())
+    assert list(samples(str(packed))) == list(samples(str(plain)))
+
+
+@pytest.mark.parametrize("suffix", [".tar.gz", ".tgz", ".tar.zst"])
+def test_a_packed_shard_cut_short_is_named(tmp_path: Path, suffix: str):
+    plain = write_shard(tmp_path / "plain.tar", {f"{i}": sample(i) for i in range(3)})
+    pack = zstandard.compress if suffix == ".tar.zst" else gzip.compress
+    (tmp_path / f"cut{suffix}").write_bytes(pack(plain.read_bytes())[:-40])
+    *_, last = samples(str(tmp_path / f"cut{suffix}"))
+    assert isinstance(last, Fault)
+    assert f"cut{suffix}: breaks off" in last.message
+
+
+def test_keys_end_at_the_first_dot_and_hidden_files_are_passed_over(tmp_path: Path):
+    parts = {
+        "a/photo.v2": {"txt": b"two", "JSON": b"{}"},
+        "._a": {"txt": b"\0"},
+        "a/._b": {"txt": b"\0"},
+        "b/photo": {"txt": b"one"},
+    }
+    read = list(samples(str(write_shard(tmp_path / "s.tar", parts))))
+    assert read == [("a/photo", {"v2.txt": b"two", "v2.json": b"{}"}), ("b/photo", {"txt": b"one"})]
+
+
+def test_a_repeated_part_and_a_name_without_suffix_are_faults(tmp_path: Path):
+    path = tmp_path / "s.tar"
+    with tarfile.open(path, "w") as tar:
+        for name in ("a.txt", "a.TXT", "README", "b.txt"):
+            tar.addfile(tarfile.TarInfo(name))
+    read = list(samples(str(path)))
+    assert [one for one in read if not isinstance(one, Fault)] == [("a", {"txt": b""}), ("b", {"txt": b""})]
+    told = "\n".join(one.message for one in read if isinstance(one, Fault))
+    assert "a.TXT: duplicate file name" in told
+    assert "README has no suffix" in told
+
+
+def test_a_folder_and_unbalanced_braces_are_told_in_a_line(tmp_path: Path):
+    with pytest.raises(UserError, match="a folder, expected a tar file"):
+        list(samples(str(tmp_path)))
+    with pytest.raises(UserError, match="Unbalanced braces"):
+        expand("a{0..1.tar")
+
+
+def test_a_json_may_hold_several_captions(tmp_path: Path):
+    parts = {"a": {"jpg": sample(0)["jpg"], "json": json.dumps({"caption": ["one", "two"]}).encode()}}
+    source = str(write_shard(tmp_path / "s.tar", parts))
+    assert captions(stored(CaptionFilesDataModule(source, source, images=IMAGES), tmp_path / "cache")) == ["one", "two"]
+
+
 def test_remote_shards_are_streamed(tmp_path: Path):
     write_shards(tmp_path)
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
@@ -113,6 +173,7 @@ def test_a_shard_cut_short_is_read_up_to_there_and_named(tmp_path: Path, blocks:
 FAULTS = {
     "no image": r"s\.tar/k3: no image; expected a part jpg",
     "no caption": r"s\.tar/k3: no caption; expected a part txt, or json",
+    "a caption that is no text": r"s\.tar/k3: the caption is 7, expected a text",
     "an empty caption": r"s\.tar/k3: the caption is empty",
     "a caption that is not UTF-8": r"s\.tar/k3: the caption cannot be read",
     "a broken image": r"s\.tar/k3: cannot be decoded",
@@ -127,6 +188,9 @@ def test_a_sample_at_fault_is_named_and_left_out(tmp_path: Path, fault: str):
             del parts["k3"]["jpg"]
         case "no caption":
             del parts["k3"]["txt"], parts["k3"]["json"]
+        case "a caption that is no text":
+            del parts["k3"]["txt"]
+            parts["k3"]["json"] = b'{"caption": 7}'
         case "an empty caption":
             parts["k3"]["txt"] = b"\n"
         case "a caption that is not UTF-8":
