@@ -16,7 +16,7 @@ from minari.storage import get_dataset_path
 
 from datamodules.base.task import Job, Measurement, Split
 from datamodules.control.environment_task import EnvironmentTask, seed_ranges
-from datamodules.control.minari_files import plain_space
+from datamodules.control.minari_files import plain_space, space_of_parts
 from gato_lightning.common.settings import FiniteFloat, PositiveFloat, PositiveInt
 from gato_lightning.errors import UserError, unknown
 from gato_lightning.sequences.store import TokenEpisode
@@ -192,11 +192,12 @@ def _acted_on(space: Space, observations: Any) -> Any:
 
 def _alike(recorded: Space, real: Space) -> bool:
     """Whether values of one space are values of the other; texts are, whatever their longest."""
-    if isinstance(recorded, spaces.Dict) and isinstance(real, spaces.Dict):
-        return recorded.keys() == real.keys() and all(_alike(recorded[key], real[key]) for key in real.spaces)
-    if isinstance(recorded, spaces.Tuple) and isinstance(real, spaces.Tuple):
-        return len(recorded) == len(real) and all(map(_alike, recorded, real))
-    return recorded == real or (is_text(recorded) and is_text(real))
+
+    def any_text(leaf: Space, path: tuple[Any, ...]) -> Space:
+        return spaces.Text(1) if is_text(leaf) else leaf
+
+    first, second = (map_space(any_text, space, nest=space_of_parts) for space in (recorded, real))
+    return first == second
 
 
 def _short(space: Space) -> str:

@@ -22,7 +22,7 @@ from minari.dataset.minari_storage import MinariStorage
 from pyarrow import ipc
 
 from datamodules.control.trajectory import Trajectory
-from gato_lightning.tokens.episode import is_text
+from gato_lightning.tokens.episode import is_text, map_space
 
 # Images of games are mostly flat: an episode of BabyAI shrinks from 3 MB to 20 kB.
 _OPTIONS = ipc.IpcWriteOptions(compression="zstd")
@@ -44,13 +44,17 @@ _DECIDING = (
 
 def plain_space(space: Space) -> Space:
     """The space in types that Minari can write down: MiniGrid's missions become `Text`."""
-    if isinstance(space, spaces.Dict):
-        return spaces.Dict({key: plain_space(part) for key, part in space.spaces.items()})
-    if isinstance(space, spaces.Tuple):
-        return spaces.Tuple([plain_space(part) for part in space.spaces])
-    if is_text(space) and not isinstance(space, spaces.Text):
-        return spaces.Text(max_length=1000, charset=string.printable)
-    return space
+
+    def plain(leaf: Space, path: tuple[Any, ...]) -> Space:
+        mission = is_text(leaf) and not isinstance(leaf, spaces.Text)
+        return spaces.Text(max_length=1000, charset=string.printable) if mission else leaf
+
+    return map_space(plain, space, nest=space_of_parts)
+
+
+def space_of_parts(space: Space, path: tuple[Any, ...], parts: dict[Any, Space]) -> Space:
+    """A `Dict` or `Tuple` like the given one, of other parts."""
+    return spaces.Tuple(parts.values()) if isinstance(space, spaces.Tuple) else spaces.Dict(parts)
 
 
 def write_episode(path: Path, observation_space: Space, action_space: Space, trajectory: Trajectory) -> None:
@@ -71,8 +75,8 @@ def write_episode(path: Path, observation_space: Space, action_space: Space, tra
     # There is an observation more than actions; Minari fills the last row of the others up, and drops it again in reading.
     batch = pa.RecordBatch.from_pydict(
         {
-            "observations": _column(observation_space, observations, steps + 1),
-            "actions": _column(action_space, actions, steps + 1),
+            "observations": _columns(observation_space, observations, steps + 1),
+            "actions": _columns(action_space, actions, steps + 1),
             "rewards": np.append(np.asarray(trajectory.rewards, np.float64), 0.0),
             "terminations": ended[0],
             "truncations": ended[1],
@@ -82,21 +86,22 @@ def write_episode(path: Path, observation_space: Space, action_space: Space, tra
         writer.write_batch(batch)
 
 
-def _column(space: Space, values: Any, rows: int) -> pa.Array:
+def _columns(space: Space, values: Any, rows: int) -> pa.Array:
     """Stacked values as Minari's Arrow columns, filled up to so many rows."""
-    if isinstance(space, spaces.Dict):
-        parts = [_column(part, values[key], rows) for key, part in space.spaces.items()]
-        return pa.StructArray.from_arrays(parts, names=list(space.spaces))
-    if isinstance(space, spaces.Tuple):
-        parts = [_column(part, values[i], rows) for i, part in enumerate(space.spaces)]
-        return pa.StructArray.from_arrays(parts, names=[str(i) for i in range(len(parts))])
-    if is_text(space):
-        return pa.array([*values, *[None] * (rows - len(values))], pa.string())
-    array = np.ascontiguousarray(values, space.dtype).reshape(len(values), -1)
-    if len(array) < rows:
-        array = np.concatenate([array, np.zeros((rows - len(array), array.shape[1]), array.dtype)])
-    flat = pa.array(array.reshape(-1))
-    return flat if isinstance(space, spaces.Discrete) else pa.FixedSizeListArray.from_arrays(flat, array.shape[1])
+
+    def column(leaf: Space, path: tuple[Any, ...], part: Any) -> pa.Array:
+        if is_text(leaf):
+            return pa.array([*part, *[None] * (rows - len(part))], pa.string())
+        array = np.ascontiguousarray(part, leaf.dtype).reshape(len(part), -1)
+        if len(array) < rows:
+            array = np.concatenate([array, np.zeros((rows - len(array), array.shape[1]), array.dtype)])
+        flat = pa.array(array.reshape(-1))
+        return flat if isinstance(leaf, spaces.Discrete) else pa.FixedSizeListArray.from_arrays(flat, array.shape[1])
+
+    def struct(nested: Space, path: tuple[Any, ...], parts: dict[Any, pa.Array]) -> pa.Array:
+        return pa.StructArray.from_arrays(list(parts.values()), names=list(map(str, parts)))
+
+    return map_space(column, space, values, nest=struct)
 
 
 def write_metadata(

@@ -53,21 +53,32 @@ def is_text(space: Space) -> bool:
     return isinstance(space, spaces.Text) or (isinstance(space.dtype, np.dtype) and space.dtype.kind == "U")
 
 
-def map_space(function: Callable[..., Any], space: Space, *values: Any, path: tuple[Any, ...] = ()) -> Any:
+def _nested(space: Space, path: tuple[Any, ...], parts: dict[Any, Any]) -> Any:
+    """Nests results as values of the space are nested."""
+    return tuple(parts.values()) if isinstance(space, spaces.Tuple) else parts
+
+
+def map_space(
+    function: Callable[..., Any],
+    space: Space,
+    *values: Any,
+    nest: Callable[..., Any] = _nested,
+    path: tuple[Any, ...] = (),
+) -> Any:
     """Calls a function for each leaf of a nested space, and nests the results as the space is nested.
 
     Args:
         function: called with the leaf, its path of keys, and the part of each value that lies at that path.
         space: `Dict` and `Tuple` of any depth.
-        values: nested as the space is.
-        path: of the space, within a larger one.
+        values: values that are nested as the space is.
+        nest: called with each `Dict` or `Tuple`, its path of keys, and the results for its parts by key, the innermost first;
+            by default it makes dicts and tuples.
+        path: path of the space within a larger one.
     """
-    if isinstance(space, spaces.Dict):
-        items = space.spaces.items()
-        return {key: map_space(function, part, *(v[key] for v in values), path=(*path, key)) for key, part in items}
-    if isinstance(space, spaces.Tuple):
-        parts = enumerate(space.spaces)
-        return tuple(map_space(function, part, *(v[i] for v in values), path=(*path, i)) for i, part in parts)
+    if isinstance(space, spaces.Dict | spaces.Tuple):
+        parts = space.spaces.items() if isinstance(space, spaces.Dict) else enumerate(space.spaces)
+        found = {key: map_space(function, part, *(v[key] for v in values), nest=nest, path=(*path, key)) for key, part in parts}
+        return nest(space, path, found)
     return function(space, path, *values)
 
 

@@ -12,7 +12,7 @@ from gymnasium import Space, spaces
 from gato_lightning.errors import UserError
 from gato_lightning.tokens.action_bins import action_bins
 from gato_lightning.tokens.any_image import AnyImage
-from gato_lightning.tokens.episode import is_text
+from gato_lightning.tokens.episode import is_text, map_space
 from gato_lightning.tokens.mu_law import mu_law, to_bins
 from gato_lightning.tokens.patches import PATCH, num_patches, to_patches
 from gato_lightning.tokens.text import TextTokenizer
@@ -237,37 +237,34 @@ def leaves(space: Space, name: str, vocabulary: Vocabulary, text: TextTokenizer,
     Raises:
         UserError: a space of a sort that has no tokens, named by its key.
     """
-    found = _walk(space, (), name, vocabulary, text, is_action)
+
+    def called(path: tuple[Any, ...]) -> str:
+        return ".".join(map(str, (name, *path)))
+
+    def find(part: Space, path: tuple[Any, ...]) -> list[Leaf]:
+        return [_leaf((part, path, called(path), is_action), vocabulary, text)]
+
+    def join(part: Space, path: tuple[Any, ...], found: dict[Any, list[Leaf]]) -> list[Leaf]:
+        try:
+            return [leaf for key in sorted(found) for leaf in found[key]]
+        except TypeError:
+            raise UserError(f"{called(path)}: keys {list(found)} have no order among them, expected strings") from None
+
+    found = map_space(find, space, nest=join)
     return [leaf for sort in _ORDER for leaf in found if isinstance(leaf, sort)]
 
 
-def _walk(
-    space: Space, path: tuple[Any, ...], name: str, vocabulary: Vocabulary, text: TextTokenizer, is_action: bool
-) -> list[Leaf]:
-    if isinstance(space, spaces.Dict | spaces.Tuple):
-        parts = _parts(space, name)
-        found = [_walk(part, (*path, key), f"{name}.{key}", vocabulary, text, is_action) for key, part in parts]
-        return [leaf for leaves_of_part in found for leaf in leaves_of_part]
-    where = (space, path, name, is_action)
+def _leaf(where: tuple[Space, tuple[Any, ...], str, bool], vocabulary: Vocabulary, text: TextTokenizer) -> Leaf:
+    space, _, name, _ = where
     if 0 in (space.shape or ()):
         raise UserError(f"{name}: a {type(space).__name__} of shape {space.shape} holds no values; leave it out")
     if is_text(space):
-        return [TextLeaf(*where, text=text)]
+        return TextLeaf(*where, text=text)
     if isinstance(space, AnyImage):
-        return [AnyImageLeaf(*where, vocabulary=vocabulary)]
+        return AnyImageLeaf(*where, vocabulary=vocabulary)
     if isinstance(space, spaces.Box):
         image = space.dtype == np.uint8 and (len(space.shape) == 2 or (len(space.shape) == 3 and space.shape[2] in (1, 3)))
-        return [(ImageLeaf if image else ContinuousLeaf)(*where, vocabulary=vocabulary)]
+        return (ImageLeaf if image else ContinuousLeaf)(*where, vocabulary=vocabulary)
     if isinstance(space, spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary):
-        return [DiscreteLeaf(*where, vocabulary=vocabulary)]
+        return DiscreteLeaf(*where, vocabulary=vocabulary)
     raise UserError(f"{name}: a space of type {type(space).__name__} cannot be tokenised")
-
-
-def _parts(space: spaces.Dict | spaces.Tuple, name: str) -> list[tuple[Any, Space]]:
-    """The parts of a space with their keys, in the order of those."""
-    if isinstance(space, spaces.Tuple):
-        return list(enumerate(space.spaces))
-    try:
-        return sorted(space.spaces.items(), key=lambda part: part[0])
-    except TypeError:
-        raise UserError(f"{name}: keys {list(space.spaces)} have no order among them, expected strings") from None
