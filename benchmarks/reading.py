@@ -38,7 +38,7 @@ from datamodules.base.faults import Fault
 from datamodules.base.splits import is_held_out
 from datamodules.base.task import TaskDataModule
 from datamodules.readers.documents import TOPICS, read
-from datamodules.text.plain_text import TextDataModule, cut
+from datamodules.text.plain_text import TextDataModule, split_text
 from datamodules.vision.caption_files import CaptionFilesDataModule
 from gato_lightning.sequences.store import TokenEpisode
 from gato_lightning.tokens.image_files import ImageSettings
@@ -212,7 +212,7 @@ def tables(source: str, count: int, seconds: float) -> Iterator[list[Row]]:
         task = TextDataModule((source,), piece_tokens=PIECE)
         connect(task, folder)
         documents = [one.text for one in read((source,))[0] if not is_held_out(one.name, task.held_out)]
-        pieces = [piece for document in documents for piece in cut(document, task.text_tokenizer, PIECE)]
+        pieces = [piece for document in documents for piece in split_text(document, task.text_tokenizer, PIECE)]
         encode = partial(our_ids, task.text_tokenizer, pieces)
         tokens, size = sum(map(len, encode())), sum(len(text.encode()) for text in documents)
         yield measured("tokens of text", "pieces", text_sides(encode, pieces, None), tokens, size)

@@ -15,7 +15,7 @@ from gato_lightning.common.ranks import together
 from gato_lightning.common.settings import NonNegativeInt, PositiveInt, check_settings
 from gato_lightning.evaluation.report import Findings
 from gato_lightning.sequences.segments import Segments
-from gato_lightning.sequences.sequence import collate, gather
+from gato_lightning.sequences.sequence import collate, read_slots
 from gato_lightning.sequences.store import EpisodeStore
 from gato_lightning.sequences.tasks import GenerationTask
 from gato_lightning.tokens.text import TextTokenizer
@@ -83,7 +83,7 @@ class TextLoss(HeldOutTextCallback):
         sequences = list(_sequences(store, config.context_length, rank, ranks))
         for first in range(0, len(sequences), self.batch_size):
             chunk = sequences[first : first + self.batch_size]
-            parts = [[gather(store, segments, task=0, first_segment=1, prompt_loss=False)] for segments in chunk]
+            parts = [[read_slots(store, segments, task=0, first_segment=1, prompt_loss=False)] for segments in chunk]
             batch = collate(parts, config.context_length, config.vocabulary).to(module.device)
             losses = token_losses(model, batch)
             sums += torch.tensor([losses.sum().item(), len(losses)], dtype=torch.float64)

@@ -86,7 +86,7 @@ class StepSampler(Sampler[list[int]]):
 
 
 @dataclass(frozen=True)
-class Progress:
+class _Progress:
     """How far a run had come.
 
     Args:
@@ -150,7 +150,7 @@ class MixtureDataModule(LightningDataModule):
         self.loader_workers, self.val_sequences, self.seed = loader_workers, val_sequences, seed
         self.observed_text_loss = observed_text_loss
         self.tokenizer_path, self.text_tokenizer = tokenizer_path, TextTokenizer(tokenizer_path)
-        self._begun: Progress | None = None  # where training began or resumed
+        self._begun: _Progress | None = None  # where training began or resumed
         for name, spec in tasks.items():
             spec.datamodule.connect(name, self.vocabulary, self.text_tokenizer, context_length, Path(cache_dir))
 
@@ -260,10 +260,10 @@ class MixtureDataModule(LightningDataModule):
             return {}
         step = self.trainer.global_step
         seen = self._begun.sequences + (step - self._begun.step) * self._sequences_of_a_step()
-        return asdict(Progress(step, seen, self._readers()))
+        return asdict(_Progress(step, seen, self._readers()))
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._begun = Progress(**state)
+        self._begun = _Progress(**state)
 
     def train_dataloader(self) -> DataLoader[list[Slots]]:
         trainer = self.trainer
@@ -276,7 +276,7 @@ class MixtureDataModule(LightningDataModule):
             self._resume(first)
         else:  # a new run, or a checkpoint that does not say how many sequences it had seen
             seen = trainer.global_step * self._sequences_of_a_step()
-            self._begun = Progress(trainer.global_step, seen, self._readers())
+            self._begun = _Progress(trainer.global_step, seen, self._readers())
         rank, ranks = trainer.global_rank, trainer.world_size
         sampler = StepSampler(first, total, self.batch_size, rank, ranks, self._begun.sequences)
         return self._loader(SequenceDataset(self.packer("train"), total), sampler)

@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import Callback
 
 from gato_lightning.acting.generation import generate_text
 from gato_lightning.acting.sampling import DecodingSettings
-from gato_lightning.common.ranks import gather, together
+from gato_lightning.common.ranks import all_gather, together
 from gato_lightning.common.settings import NonNegativeInt, Seed, check_settings
 from gato_lightning.sequences.tasks import GenerationTask
 
@@ -99,7 +99,7 @@ class HeldOutTextCallback(Callback, ABC):
                 [openings[i] for i in mine] if openings else None,
             )
         written = [""] * len(observations)
-        for first, part in enumerate(gather(texts)):
+        for first, part in enumerate(all_gather(texts)):
             written[first::ranks] = part
         return written
 

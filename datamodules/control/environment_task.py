@@ -117,9 +117,9 @@ class EnvironmentTask(TaskDataModule):
 
     def random_return(self, seed: int) -> float:
         """The return of an episode of the random policy."""
-        return random_return(self.blind_env, self.action_space, seed, self.cut)
+        return random_return(self.blind_env, self.action_space, seed, self.is_cut)
 
-    def cut(self, steps: int) -> bool:
+    def is_cut(self, steps: int) -> bool:
         """Whether an episode that has not ended in so many steps is cut here; told the first time in each process."""
         if steps < self.max_episode_steps:
             return False

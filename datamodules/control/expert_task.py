@@ -158,7 +158,7 @@ class ControlDataModule(EnvironmentTask):
         observations, actions, rewards = [observation], [], []
         expert = self.make_expert(self.env)
         executed, terminated, truncated = None, False, False
-        while not (terminated or truncated or self.cut(len(rewards))):
+        while not (terminated or truncated or self.is_cut(len(rewards))):
             action = expert(observation, executed)
             actions.append(action)
             executed = action if rng is None else self.perturb(action, rng)

@@ -53,7 +53,7 @@ class Trajectory:
 
 
 def random_return(
-    env: gymnasium.Env, action_space: Space, seed: int, cut: Callable[[int], bool] = lambda steps: False
+    env: gymnasium.Env, action_space: Space, seed: int, is_cut: Callable[[int], bool] = lambda steps: False
 ) -> float:
     """The return of an episode of uniformly random actions, in the environment's units.
 
@@ -61,7 +61,7 @@ def random_return(
         env: the environment.
         action_space: what is drawn from.
         seed: of the episode; the actions are independent of what the environment draws by it.
-        cut: whether an episode ends here, after so many steps, that has not ended by itself.
+        is_cut: whether an episode ends here, after so many steps, that has not ended by itself.
     """
     env.reset(seed=seed)
     action_space.seed(seed_for(Purpose.RANDOM_PLAY, seed))
@@ -70,7 +70,7 @@ def random_return(
     while not done:
         _, reward, terminated, truncated, _ = env.step(draw())
         total, steps = total + float(reward), steps + 1
-        done = bool(terminated or truncated) or cut(steps)
+        done = bool(terminated or truncated) or is_cut(steps)
     return total
 
 

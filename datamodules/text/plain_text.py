@@ -123,7 +123,7 @@ class TextDataModule(TaskDataModule):
 
     def _episodes(self, documents: Sequence[Document]) -> Iterator[Episode]:
         for document in documents:
-            for piece in cut(document.text, self.text_tokenizer, self._most_tokens):
+            for piece in split_text(document.text, self.text_tokenizer, self._most_tokens):
                 yield Episode({}, [piece], np.zeros(1, np.float32), source="prose")
 
     def _decode(self, store: EpisodeStore, timestep: int) -> str:
@@ -131,7 +131,7 @@ class TextDataModule(TaskDataModule):
         return self.text_tokenizer.decode(ids[1:-1].tolist())  # less the separator and the end of text
 
 
-def cut(text: str, tokenizer: TextTokenizer, most: int) -> Iterator[str]:
+def split_text(text: str, tokenizer: TextTokenizer, most: int) -> Iterator[str]:
     """Cuts a text between words into pieces of at most `most` tokens; the white space at a cut belongs to no piece."""
     # A character is at most 4 tokens (one per byte) and a text has a leading one, so that such a run fits in any case.
     longest = max(1, (most - 1) // 4)

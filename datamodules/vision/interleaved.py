@@ -15,7 +15,7 @@ from datamodules.base.task import Job, Split, TaskDataModule
 from datamodules.readers.coco import image_folder as checked_folder
 from datamodules.readers.coco import inside
 from datamodules.readers.files import find, fingerprint, json_lines
-from datamodules.text.plain_text import cut
+from datamodules.text.plain_text import split_text
 from gato_lightning.common.settings import PositiveInt, ShareBelowOne, ShareBetween
 from gato_lightning.errors import UserError
 from gato_lightning.sequences.store import TokenEpisode
@@ -111,7 +111,7 @@ class InterleavedDataModule(TaskDataModule):
             image = self.images.read(inside(folder, name), name) if name else _NO_IMAGE
             observed = num_patches(image)
             check_length(observed, observed + _RESERVED + _LEAST, self.context_length)
-            pieces = list(cut(text, self.text_tokenizer, self.context_length - observed - _RESERVED)) or [""]
+            pieces = list(split_text(text, self.text_tokenizer, self.context_length - observed - _RESERVED)) or [""]
             images += [image, *[_NO_IMAGE] * (len(pieces) - 1)]
             texts += pieces
         return Episode({"image": images}, texts, np.zeros(len(texts), np.float32), source="documents")

@@ -18,7 +18,7 @@ from gato_lightning.common.randomness import Purpose, generator
 from gato_lightning.common.settings import NonNegativeFloat, PositiveInt, check_settings
 from gato_lightning.model.gato import Gato
 from gato_lightning.sequences.segments import Segments
-from gato_lightning.sequences.sequence import Slots, gather, slots_of
+from gato_lightning.sequences.sequence import Slots, read_slots, slots_of
 from gato_lightning.sequences.tasks import ControlTask
 from gato_lightning.tokens.episode import stack
 from gato_lightning.tokens.lengths import check_length
@@ -205,7 +205,7 @@ class Agent:
         if slot[stop - first] - slot[start - first] + store.widest > context:
             return []  # as in training: where prompt and a timestep do not fit together, there is no prompt
         none = np.array([0])
-        return [gather(store, Segments(none, none, np.array([start]), np.array([stop])), 0, 1, False)]
+        return [read_slots(store, Segments(none, none, np.array([start]), np.array([stop])), 0, 1, False)]
 
 
 def _num_slots(parts: Sequence[Slots]) -> int:

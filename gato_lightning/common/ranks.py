@@ -46,7 +46,7 @@ def together() -> Iterator[None]:
             raise (UserError(text) if by_user else RankFailure(f"rank {rank}: {text}")) from failure
 
 
-def gather(value: Any) -> list[Any]:
+def all_gather(value: Any) -> list[Any]:
     """The values of all ranks, on every rank, in their order; of one process, its own."""
     if not _several():
         return [value]

@@ -69,16 +69,16 @@ class Environments:
         self._workers = [_Worker(by_name) for _ in range(count)]
 
     def begin(self, lane: int, task: ControlTask, seed: int, record: bool = False) -> None:
-        """Resets an environment of a task in a lane; `gather` has what came of it."""
+        """Resets an environment of a task in a lane; `outcomes` has what came of it."""
         self._worker(lane).send(lane, "begin", task.name, seed, record)
 
     def step(self, lane: int, action: Any) -> None:
-        """Acts in a lane's environment; `gather` has what came of it."""
+        """Acts in a lane's environment; `outcomes` has what came of it."""
         self._worker(lane).send(lane, "step", action)
 
-    def gather(self) -> dict[int, Outcome]:
+    def outcomes(self) -> dict[int, Outcome]:
         """By lane, what came of all that was begun and stepped since the last time."""
-        outcomes: dict[int, Outcome] = {}
+        found: dict[int, Outcome] = {}
         while busy := [worker for worker in self._workers if worker.waiting]:
             patience = min(worker.since for worker in busy) + self._time_limit - time.monotonic()
             ready = wait([worker.process.pipe for worker in busy if worker.process], max(patience, 0.0))
@@ -87,12 +87,12 @@ class Environments:
                 if worker.process.pipe in ready:
                     try:
                         lane, outcome = worker.receive()
-                        outcomes[lane] = outcome
+                        found[lane] = outcome
                     except (EOFError, OSError):
-                        self._give_up(worker, outcomes, f"the environment's process died ({worker.process.cause_of_death()})")
+                        self._give_up(worker, found, f"the environment's process died ({worker.process.cause_of_death()})")
                 elif time.monotonic() - worker.since > self._time_limit:
-                    self._give_up(worker, outcomes, f"no answer from the environment in {self._time_limit:g} s")
-        return outcomes
+                    self._give_up(worker, found, f"no answer from the environment in {self._time_limit:g} s")
+        return found
 
     def close(self) -> None:
         """Ends all workers."""
@@ -102,12 +102,12 @@ class Environments:
     def _worker(self, lane: int) -> _Worker:
         return self._workers[lane % len(self._workers)]
 
-    def _give_up(self, worker: _Worker, outcomes: dict[int, Outcome], why: str) -> None:
+    def _give_up(self, worker: _Worker, found: dict[int, Outcome], why: str) -> None:
         """The lane whose turn it was has failed; the other running ones of the process are lost with it."""
         guilty, *others = worker.waiting
         worker.kill()
-        outcomes[guilty] = Outcome(failure=why)
-        others += [lane for lane, outcome in outcomes.items() if self._worker(lane) is worker and lane != guilty]
+        found[guilty] = Outcome(failure=why)
+        others += [lane for lane, outcome in found.items() if self._worker(lane) is worker and lane != guilty]
         for lane in others:
-            if lane not in outcomes or not (outcomes[lane].over or outcomes[lane].failure):
-                outcomes[lane] = Outcome(lost=True)
+            if lane not in found or not (found[lane].over or found[lane].failure):
+                found[lane] = Outcome(lost=True)

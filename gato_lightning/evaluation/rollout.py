@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from gato_lightning.acting.agent import ActingSettings, Agent
-from gato_lightning.common.ranks import gather
+from gato_lightning.common.ranks import all_gather
 from gato_lightning.errors import said
 from gato_lightning.evaluation.environment_worker import Outcome
 from gato_lightning.evaluation.environments import Environments
@@ -167,7 +167,7 @@ class _Stage:
 
     def _hear(self) -> None:
         """Takes in what came of resets and steps; an episode that was lost with its worker is played again."""
-        for lane, outcome in sorted(self._environments.gather().items()):
+        for lane, outcome in sorted(self._environments.outcomes().items()):
             if outcome.lost:
                 lost = self._running.pop(lane)
                 self._waiting.appendleft(_Episode(lost.task, lost.seed, lost.filmed))
@@ -228,4 +228,4 @@ def gather_scores(scores: list[TaskScore]) -> list[TaskScore]:
     Returns:
         A score per task, in their order.
     """
-    return [score for turn in zip_longest(*gather(scores)) for score in turn if score is not None]
+    return [score for turn in zip_longest(*all_gather(scores)) for score in turn if score is not None]

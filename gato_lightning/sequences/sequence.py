@@ -66,7 +66,7 @@ class Slots:
         )
 
 
-def gather(
+def read_slots(
     store: EpisodeStore, segments: Segments, task: int, first_segment: int, prompt_loss: bool, observed_text_loss: bool = True
 ) -> Slots:
     """Reads segments from a store, in one pass over all of them.
@@ -166,7 +166,7 @@ class SequencePacker:
         for _ in range(1 + FILLERS):
             if len(segments):
                 losses = sampler.prompts.loss, self._observed_text_loss
-                parts.append(gather(sampler.store, segments, task, segment, *losses))
+                parts.append(read_slots(sampler.store, segments, task, segment, *losses))
                 room, segment = room - len(parts[-1].ids), segment + len(segments)
             fitting = np.where(self._widest <= room, self._weights, 0.0)
             if fitting.sum() == 0.0:

@@ -16,8 +16,8 @@ from gato_lightning.model.checkpoint import MARK, check_tokenizer
 from gato_lightning.model.config import GatoConfig
 from gato_lightning.model.gato import Gato
 from gato_lightning.sequences.batch import TokenBatch
-from gato_lightning.training.group_means import LossMeans
 from gato_lightning.training.loss import token_losses
+from gato_lightning.training.loss_means import LossMeans
 from gato_lightning.training.optimizer import OptimizerConfig, make_optimizer
 
 

@@ -8,7 +8,7 @@ import torch
 
 from benchmarks import reading
 from benchmarks.harness import markdown
-from datamodules.text.plain_text import TextDataModule, cut
+from datamodules.text.plain_text import TextDataModule, split_text
 from gato_lightning.tokens.vocabulary import Kind
 
 pytestmark = pytest.mark.filterwarnings("ignore:The image decoding and encoding capabilities:DeprecationWarning")
@@ -59,7 +59,7 @@ def test_pieces_of_documents_have_the_same_text(tmp_path: Path):
     ours, table, stream = (side() for side in reading.text_sides(lambda: reading.our_episodes(task), PROSE, 64).values())
     assert table["ids"] == stream
     assert max(map(len, stream)) == 64
-    decode, texts = task.text_tokenizer.decode, [cut(text, task.text_tokenizer, 64) for text in PROSE]
+    decode, texts = task.text_tokenizer.decode, [split_text(text, task.text_tokenizer, 64) for text in PROSE]
     ids = [one.timesteps.ids[1:-1].tolist() for one in ours]
     assert [decode(piece) for piece in ids] == [piece for pieces in texts for piece in pieces]
     assert "".join("".join(map(decode, ids)).split()) == "".join("".join(map(decode, stream)).split())

@@ -7,7 +7,7 @@ import torch
 from callbacks.text_loss import TextLoss, _sequences
 from datamodules.base.splits import is_held_out
 from gato_lightning.sequences.segments import Segments
-from gato_lightning.sequences.sequence import collate, gather
+from gato_lightning.sequences.sequence import collate, read_slots
 from gato_lightning.training.loss import token_losses
 from tests.callbacks.fits import logged, mixture, module, trainer
 
@@ -19,7 +19,7 @@ def test_the_loss_is_the_mean_over_every_held_out_token_once(tmp_path: Path):
     one_by_one = []
     for text in range(store.num_timesteps):
         begin, none = torch.tensor([text]).numpy(), torch.tensor([0]).numpy()
-        slots = gather(store, Segments(none, none, begin, begin + 1), 0, 1, False)
+        slots = read_slots(store, Segments(none, none, begin, begin + 1), 0, 1, False)
         with torch.no_grad():
             batch = collate([[slots]], 64, model.config.vocabulary)
             one_by_one.append(token_losses(model.model.eval(), batch))

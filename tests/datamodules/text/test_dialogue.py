@@ -12,7 +12,7 @@ from datamodules.base.stream import task_sampler
 from datamodules.text.dialogue import DialogueDataModule
 from gato_lightning.errors import UserError
 from gato_lightning.sequences.segments import PromptSettings, Segments
-from gato_lightning.sequences.sequence import gather
+from gato_lightning.sequences.sequence import read_slots
 from gato_lightning.tokens.vocabulary import Kind, Vocabulary
 from tests.datamodules.vision_files import TOKENIZER, stored
 
@@ -56,7 +56,7 @@ def test_only_the_turns_of_the_roles_that_count_are_predicted(tmp_path: Path, ro
     data = stored(DialogueDataModule([write_lines(tmp_path / "d.jsonl", lines(30))], loss_roles=roles), tmp_path / "cache")
     store = data.stores["train"]
     none = np.zeros(1, np.int64)
-    slots = gather(store, Segments(none, none, none, none + 3), task=0, first_segment=1, prompt_loss=True)
+    slots = read_slots(store, Segments(none, none, none, none + 3), task=0, first_segment=1, prompt_loss=True)
     text = (slots.kinds == Kind.TEXT) | (slots.kinds == Kind.ACTION_TEXT)
     turn = np.repeat([0, 1, 2], np.diff(store.first_slot[:4]))
     counts = np.isin(np.array(["system", "user", "assistant"])[turn], roles)

@@ -19,7 +19,7 @@ import pytest
 
 from datamodules.base.splits import is_held_out
 from datamodules.readers.documents import DOCSTRINGS, TOPICS, _docstrings, read
-from datamodules.text.plain_text import TextDataModule, cut
+from datamodules.text.plain_text import TextDataModule, split_text
 from gato_lightning.errors import UserError
 from gato_lightning.tokens.text import TextTokenizer
 from gato_lightning.tokens.vocabulary import Vocabulary
@@ -62,14 +62,14 @@ def folder(tmp_path: Path) -> Path:
     ],
 )
 def test_pieces_fit_and_together_are_the_text(text: str, most: int):
-    pieces = list(cut(text, TOKENIZER, most))
+    pieces = list(split_text(text, TOKENIZER, most))
     assert all(0 < len(TOKENIZER.encode(piece)) <= most for piece in pieces)
     assert "".join("".join(pieces).split()) == "".join(text.split())
 
 
 def test_a_piece_ends_only_where_the_next_word_does_not_fit():
     text = " ".join(" ".join(document.text for document in read([TOPICS])[0][:20]).split()[:1000])
-    pieces = list(cut(text, TOKENIZER, 62))
+    pieces = list(split_text(text, TOKENIZER, 62))
     assert len(pieces) > 5
     for piece, after in pairwise(pieces):
         assert len(TOKENIZER.encode(f"{piece} {after.split()[0]}")) > 62

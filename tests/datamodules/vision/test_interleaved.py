@@ -9,7 +9,7 @@ import pytest
 from datamodules.vision.interleaved import InterleavedDataModule, document_parts
 from gato_lightning.errors import UserError
 from gato_lightning.sequences.segments import Segments
-from gato_lightning.sequences.sequence import gather
+from gato_lightning.sequences.sequence import read_slots
 from gato_lightning.tokens.image_files import ImageSettings
 from gato_lightning.tokens.patches import from_patches
 from gato_lightning.tokens.vocabulary import Kind
@@ -80,7 +80,7 @@ def test_text_is_predicted_in_order_and_images_of_any_size_are_not(tmp_path: Pat
     store = data.stores["train"]
     assert np.diff(store.first_timestep).tolist() == [4] * store.num_episodes
     none = np.zeros(1, np.int64)
-    slots = gather(store, Segments(none, none, none, none + 4), task=0, first_segment=1, prompt_loss=True)
+    slots = read_slots(store, Segments(none, none, none, none + 4), task=0, first_segment=1, prompt_loss=True)
     np.testing.assert_array_equal(slots.loss_mask, slots.kinds == Kind.ACTION_TEXT)
 
     # Fitted into 32 x 48 pixels: a is 48 x 20, b 32 x 32, c 11 x 32; each fills whole patches.

@@ -9,7 +9,7 @@ import torch
 import callbacks.scoring.held_out_text
 from callbacks.scoring.held_out_text import HeldOutTextCallback
 from gato_lightning.acting.sampling import DecodingSettings
-from gato_lightning.common.ranks import gather, together
+from gato_lightning.common.ranks import all_gather, together
 from gato_lightning.errors import UserError
 from gato_lightning.sequences.tasks import GenerationTask
 
@@ -32,7 +32,7 @@ class Copying(HeldOutTextCallback):
 def both_are_well(rank):
     with together():
         value = rank * 10
-    return gather(value)
+    return all_gather(value)
 
 
 def a_users_mistake(rank):
@@ -50,7 +50,7 @@ def one_after_the_other(rank):
     try:
         a_users_mistake(rank)
     except UserError:
-        return gather(rank)
+        return all_gather(rank)
 
 
 def held_out_text(rank):
@@ -127,4 +127,4 @@ def test_a_task_that_fails_on_one_rank_is_left_out_on_all_and_the_others_are_wri
 def test_one_process_raises_what_was_raised():
     with pytest.raises(LookupError, match="here"), together():
         raise LookupError("here")
-    assert gather(3) == [3]
+    assert all_gather(3) == [3]

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gato_lightning.training.group_means import GroupMeans
+from gato_lightning.training.loss_means import GroupMeans
 
 
 def test_means_by_group():
