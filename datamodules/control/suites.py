@@ -114,6 +114,21 @@ _BABYAI = """
     Synth SynthS5R2 SynthLoc SynthSeq MiniBossLevel BossLevel BossLevelNoUnlock
 """.split()  # noqa: SIM905  (a list would take a line for each)
 
+# Every level that MiniGrid registers, in its latest version, but the playground, which has no mission, and the mazes by wave
+# function collapse, which need further packages.
+_MINIGRID = """
+    Empty-5x5 Empty-Random-5x5 Empty-6x6 Empty-Random-6x6 Empty-8x8 Empty-16x16 DoorKey-5x5 DoorKey-6x6 DoorKey-8x8
+    DoorKey-16x16 MultiRoom-N2-S4 MultiRoom-N4-S5-v1 MultiRoom-N6 FourRooms LockedRoom KeyCorridorS3R1 KeyCorridorS3R2
+    KeyCorridorS3R3 KeyCorridorS4R3 KeyCorridorS5R3 KeyCorridorS6R3 LavaCrossingS9N1 LavaCrossingS9N2 LavaCrossingS9N3
+    LavaCrossingS11N5 SimpleCrossingS9N1 SimpleCrossingS9N2 SimpleCrossingS9N3 SimpleCrossingS11N5 LavaGapS5 LavaGapS6
+    LavaGapS7 DistShift1 DistShift2 Unlock UnlockPickup BlockedUnlockPickup RedBlueDoors-6x6 RedBlueDoors-8x8 Fetch-5x5-N2
+    Fetch-6x6-N2 Fetch-8x8-N3 GoToDoor-5x5 GoToDoor-6x6 GoToDoor-8x8 GoToObject-6x6-N2 GoToObject-8x8-N2 PutNear-6x6-N2
+    PutNear-8x8-N3 MemoryS7 MemoryS9 MemoryS11 MemoryS13 MemoryS13Random MemoryS17Random Dynamic-Obstacles-5x5
+    Dynamic-Obstacles-Random-5x5 Dynamic-Obstacles-6x6 Dynamic-Obstacles-Random-6x6 Dynamic-Obstacles-8x8
+    Dynamic-Obstacles-16x16 ObstructedMaze-1Dl ObstructedMaze-1Dlh ObstructedMaze-1Dlhb ObstructedMaze-2Dl
+    ObstructedMaze-2Dlh ObstructedMaze-2Dlhb-v1 ObstructedMaze-1Q-v1 ObstructedMaze-2Q-v1 ObstructedMaze-Full-v1
+""".split()  # noqa: SIM905  (a list would take a line for each)
+
 _METAWORLD = """
     assembly basketball bin-picking box-close button-press-topdown button-press-topdown-wall button-press button-press-wall
     coffee-button coffee-pull coffee-push dial-turn disassemble door-close door-lock door-open door-unlock drawer-close
@@ -137,6 +152,13 @@ def _babyai(level: str) -> Task:
     env_id = f"BabyAI-{level}" if "-v" in level else f"BabyAI-{level}-v0"
     name = f"babyai-{_hyphened(level.partition('-v')[0])}"
     return Task(name, "babyai", "babyai", "datamodules.BabyAIDataModule", {"env_id": env_id}, {"episodes": 200, **_NOISY})
+
+
+def _minigrid(level: str) -> Task:
+    env_id = f"MiniGrid-{level}" if "-v" in level else f"MiniGrid-{level}-v0"
+    name = re.sub(r"(?<=[a-z0-9])(?=S\d|Random)", "-", level.partition("-v")[0]).lower()  # MemoryS17Random -> memory-s17-random
+    where, training = "datamodules.MiniGridDataModule", {"episodes": 200, **_NOISY, "tile_size": 8}
+    return Task(f"minigrid-{name}", "minigrid", "minigrid", where, {"env_id": env_id}, training)
 
 
 def _metaworld(task: str) -> Task:
@@ -178,6 +200,7 @@ def _atari(game: str) -> Task:
 
 SUITES: dict[str, tuple[Task, ...]] = {
     "babyai": tuple(map(_babyai, _BABYAI)),
+    "minigrid": tuple(map(_minigrid, _MINIGRID)),
     "metaworld": tuple(map(_metaworld, _METAWORLD)),
     "classic": (
         _classic("cartpole", "CartPole-v1", noise=0.2),

@@ -12,8 +12,8 @@ from minigrid.core.world_object import WorldObj
 from minigrid.envs.babyai.core.verifier import GoToInstr, OpenInstr, PickupInstr
 from minigrid.utils.baby_ai_bot import BabyAIBot
 
-from datamodules.control.babyai_sight import UNSEEN, VIEW, places
-from datamodules.control.babyai_view import PartialView
+from datamodules.control.minigrid_sight import UNSEEN, VIEW, places
+from datamodules.control.minigrid_view import PartialView
 from gato_lightning.errors import ExpertFailure
 
 # (column, row, direction): where the agent stands and which way it faces

@@ -7,7 +7,7 @@ from minigrid.minigrid_env import MiniGridEnv
 from minigrid.utils.baby_ai_bot import BabyAIBot
 from minigrid.wrappers import RGBImgPartialObsWrapper
 
-import datamodules.control.babyai_view
+import datamodules.control.minigrid_view
 from datamodules.control.babyai import WITHOUT_EXPERT, BabyAIDataModule
 from datamodules.control.trajectory import random_return
 from gato_lightning.errors import ExpertFailure, UserError
@@ -69,7 +69,7 @@ def test_missions_are_followed_as_by_minigrid(level):
 def test_random_play_looks_at_nothing(monkeypatch):
     module = make("GoToLocal")
     seen = [random_return(module.env, module.action_space, seed) for seed in range(20)]
-    monkeypatch.setattr(datamodules.control.babyai_view, "sight", None)
+    monkeypatch.setattr(datamodules.control.minigrid_view, "sight", None)
     assert [module.random_return(seed) for seed in range(20)] == seen
     assert any(seen)
 

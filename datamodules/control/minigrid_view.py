@@ -1,4 +1,4 @@
-"""A BabyAI level as the agent sees it: pictures of the 7 x 7 cells before it, drawn from ready-made tiles."""
+"""A level of BabyAI or MiniGrid as the agent sees it: pictures of the 7 x 7 cells before it, drawn from ready-made tiles."""
 
 import contextlib
 import functools
@@ -17,7 +17,7 @@ from minigrid.core.grid import Grid
 from minigrid.core.world_object import WorldObj
 from minigrid.minigrid_env import MiniGridEnv
 
-from datamodules.control.babyai_sight import AGENT, NUM_CODES, SYMBOLS, VIEW, sight
+from datamodules.control.minigrid_sight import AGENT, NUM_CODES, SYMBOLS, VIEW, sight
 
 UP = 3  # the direction the agent is drawn to look in
 
@@ -39,7 +39,7 @@ class Tiles:
         """The picture of a view.
 
         Args:
-            codes: (7, 7) int64, see `babyai_sight.sight`.
+            codes: (7, 7) int64, see `minigrid_sight.sight`.
 
         Returns:
             (7 * size, 7 * size, 3) uint8, equal to that of MiniGrid's `RGBImgPartialObsWrapper`.
@@ -110,7 +110,7 @@ class PartialView(gymnasium.Wrapper):
         tile_size: pixels a side of a cell.
 
     Attributes:
-        codes: the latest view, (7, 7) int64, see `babyai_sight.sight`.
+        codes: the latest view, (7, 7) int64, see `minigrid_sight.sight`.
     """
 
     codes: np.ndarray

@@ -1,4 +1,4 @@
-"""Which cells a BabyAI agent sees, and what is in them: what MiniGrid's `gen_obs` tells, in a tenth of its time."""
+"""Which cells an agent of BabyAI or MiniGrid sees, and what is in them: what `gen_obs` tells, in a tenth of its time."""
 
 import functools
 import operator
@@ -30,14 +30,20 @@ def sight(world: MiniGridEnv) -> np.ndarray:
     """The codes of what the agent sees, (7, 7) int64, row by row from the far end, each from left to right."""
     cells = _picker(*_pose(world))([*world.grid.grid, _OUTSIDE])
     codes = np.array([EMPTY if cell is None else CODES[cell.encode()] for cell in cells]).reshape(VIEW, VIEW)
+    if not world.see_through_walls:
+        codes = np.where(_lit(codes), codes, UNSEEN)
+    # The agent is seen with what it carries, and not what it stands on.
+    codes[AGENT] = CODES[world.carrying.encode()] if world.carrying else EMPTY
+    return codes
+
+
+def _lit(codes: np.ndarray) -> np.ndarray:
+    """Which cells of a view light reaches from the agent, (7, 7) bool."""
     rows, light = [], 1 << AGENT[1]
     for clear in reversed((_CLEAR[codes] @ _BITS).tolist()):
         lit, light = _row(light, clear)
         rows.append(lit)
-    codes = np.where(_LIT[rows[::-1]], codes, UNSEEN)
-    # The agent is seen with what it carries, and not what it stands on.
-    codes[AGENT] = CODES[world.carrying.encode()] if world.carrying else EMPTY
-    return codes
+    return _LIT[rows[::-1]]
 
 
 def places(world: MiniGridEnv) -> np.ndarray:
