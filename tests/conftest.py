@@ -17,3 +17,9 @@ def flickr8k_mini() -> Path:
     if found is None:
         pytest.skip(f"flickr8k-mini is not here: set {FLICKR} to its folder")
     return found
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory) -> Path:
+    """A data cache that tests of the same tasks share."""
+    return tmp_path_factory.mktemp("cache")

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import fsspec
-from zstandard import ZstdError
+import pyarrow
+from fsspec.compression import register_compression
 
 from datamodules.base.faults import Fault
 from gato_lightning.errors import UserError
@@ -24,6 +25,14 @@ def fingerprint(path: Path) -> list[object]:
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file") from error
     return [str(path), stat.st_size, stat.st_mtime_ns]
+
+
+def _zstd(file: BinaryIO, mode: str = "rb", **_: Any) -> BinaryIO:
+    """Opens a zstd stream by pyarrow, as fsspec's own way takes a truncated file for a whole one."""
+    return cast(BinaryIO, pyarrow.CompressedInputStream(file, "zstd"))
+
+
+register_compression("zstd", _zstd, "zst", force=True)
 
 
 def open_binary(path: Path) -> BinaryIO:
@@ -58,7 +67,7 @@ def json_lines(path: Path) -> Iterator[tuple[str, Mapping[str, Any]] | Fault]:
                         yield Fault(f"{place}: expected a JSON object")
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file") from error
-    except (OSError, EOFError, zlib.error, ZstdError) as error:  # broken compression
+    except (OSError, EOFError, zlib.error) as error:  # broken compression
         yield Fault(f"{path}:{number + 1}: the file breaks off ({error})")
 
 

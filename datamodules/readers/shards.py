@@ -11,7 +11,6 @@ from typing import Any, BinaryIO, cast
 import fsspec
 from braceexpand import UnbalancedBracesError, braceexpand
 from webdataset.tariterators import base_plus_ext, group_by_keys, tar_file_iterator
-from zstandard import ZstdError
 
 from datamodules.base.faults import Fault
 from datamodules.readers.files import fingerprint
@@ -105,7 +104,7 @@ def samples(shard: str) -> Iterator[tuple[str, Mapping[str, bytes]] | Fault]:
         raise UserError(f"shard {shard}: no such file") from error
     except IsADirectoryError as error:
         raise UserError(f"shard {shard}: a folder, expected a tar file") from error
-    except (tarfile.TarError, OSError, EOFError, zlib.error, ZstdError) as error:
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
         yield Fault(f"shard {shard}: breaks off after {read} files ({error})")
     yield from faults
 

@@ -11,7 +11,6 @@ from PIL import Image
 
 import callbacks.scoring.held_out_text as held_out_text
 from callbacks.captioning_metrics import CaptioningMetrics
-from callbacks.scoring.held_out_text import evenly
 from datamodules.mixture import MixtureDataModule, TaskSpec
 from datamodules.vision.caption_files import CaptionFilesDataModule
 from gato_lightning.acting.generation import generate_text
@@ -95,11 +94,6 @@ def test_ranks_share_the_examples_and_fail_together(tmp_path: Path, fails: bool)
         process.join(timeout=60)
     expected = "rank 1: RuntimeError: rank 1 fails" if fails else [f"rank {i % 2} saw {i}" for i in range(5)]
     assert both == [expected, expected]
-
-
-def test_examples_are_taken_at_even_distances():
-    assert evenly(10, 4) == [0, 3, 6, 9]
-    assert evenly(3, 8) == [0, 1, 2]
 
 
 def test_a_negative_cadence_is_refused():

@@ -180,23 +180,6 @@ def test_a_process_that_dies_outside_of_an_episode_ends_the_run_with_one_line(tm
         prepared(tmp_path, Reader(), workers=1)
 
 
-def steady(action):
-    """A policy that only Python knows, with a value of its own inside."""
-    return lambda observation: action
-
-
-def test_a_policy_may_be_any_callable_and_another_one_makes_another_store(tmp_path):
-    def prepared_with(policy):
-        lengths = {"episodes": 2, "val_episodes": 1, "reference_episodes": 1}
-        module = PolicyDataModule("tests.datamodules.own_envs:own/Walk-v0", policy, min_score=None, **lengths)
-        return prepared(tmp_path, module)
-
-    right = prepared_with(steady(1))
-    assert EpisodeStore(right.folder("train")).meta["references"]["expert"]["mean"] == LENGTH
-    assert prepared_with(steady(1)).folder("train") == right.folder("train")
-    assert prepared_with(steady(0)).folder("train") != right.folder("train")
-
-
 def test_how_long_an_episode_may_take_makes_no_other_store(tmp_path):
     names = {prepared(tmp_path, walk(episodes=2, time_limit=limit)).folder("train").name for limit in (10.0, 20.0)}
     assert len(names) == 1

@@ -14,7 +14,7 @@ import pytest
 
 from datamodules.collecting.collect_command import collect
 from datamodules.collecting.collect_command import run as run_plans
-from datamodules.collecting.demonstrations import Finish, Plan, best_windowed_mean, success_rate
+from datamodules.collecting.demonstrations import Finish, Plan
 from datamodules.control.minari_dataset import MinariDataModule
 from datamodules.control.suites import TASKS, Task
 from datamodules.mixture import MixtureDataModule, TaskSpec
@@ -243,15 +243,3 @@ def test_a_collected_data_set_is_a_task_with_its_environment_and_references(root
     (first,) = minari.load_dataset("babyai-goto-local/expert-v0").iterate_episodes([0])
     np.testing.assert_array_equal(observation["image"], first.observations["image"][0])
     assert observation["mission"] == first.observations["mission"][0]
-
-
-def test_the_best_windowed_mean_is_gatos():
-    returns = np.array([0.0] * 10 + [1.0, 3.0] + [0.0] * 8)  # N = 20, so windows of two
-    assert best_windowed_mean(returns) == 2.0
-    assert best_windowed_mean(np.array([1.0, 5.0, 2.0])) == 5.0
-
-
-def test_failed_episodes_count_against_the_success_rate():
-    won, failed, unknown = {"return": 1.0, "success": True}, {"failure": "crashed"}, {"return": 1.0, "success": None}
-    assert success_rate([won, won, won, failed]) == 0.75
-    assert success_rate([won, unknown]) is None

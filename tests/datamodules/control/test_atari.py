@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from datamodules.control.atari import AtariDataModule
-from datamodules.control.experts.atari import SCRIPTS, moved, stick
+from datamodules.control.experts.atari import SCRIPTS
 from gato_lightning.errors import UserError
 
 
@@ -40,18 +40,6 @@ def test_a_seed_fixes_the_episode_whatever_came_before():
 def test_sticky_actions_make_episodes_differ():
     first, second = AtariDataModule("Pong", max_episode_steps=120, episodes=2).jobs("train")[0]()
     assert (first.observations != second.observations).any()
-
-
-def test_the_stick_points_where_it_should():
-    assert stick() == "NOOP"
-    assert stick(right=3, down=-3, fire=True) == "UPRIGHTFIRE"
-    assert stick(right=-3, down=3, tolerance=3) == "NOOP"
-    assert stick(right=-4, down=4, tolerance=3) == "DOWNLEFT"
-
-
-def test_what_jumps_has_not_moved():
-    assert moved(now=5, before=9, most=20) == -4
-    assert moved(now=200, before=9, most=20) == 0
 
 
 @pytest.mark.parametrize(

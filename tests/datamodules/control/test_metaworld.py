@@ -1,13 +1,9 @@
-import itertools
-
 import mujoco
 import numpy as np
 import pytest
-import scipy.spatial.transform
 from metaworld.env_dict import ALL_V3_ENVIRONMENTS_GOAL_OBSERVABLE
 
 from datamodules.control.metaworld import MetaWorldDataModule, action_levels
-from datamodules.control.metaworld_simulation import Rotation
 from gato_lightning.errors import UserError
 
 pytestmark = pytest.mark.filterwarnings("ignore:Constant")  # pytest undoes the module's own filter
@@ -82,18 +78,6 @@ def test_the_hand_is_put_back_once_a_reset(monkeypatch):
     monkeypatch.setattr(mujoco, "mj_step", lambda *args, nstep: (steps.append(nstep), simulate(*args, nstep=nstep)))
     env.reset(seed=1)
     assert sum(steps) == 50 * 5, "the suite simulates twice as much and throws half of it away"
-
-
-def test_quaternions_are_scipys():
-    rng = np.random.default_rng(0)
-    turns = [rng.normal(size=4) * scale for scale in (1, (1, 1e-9, 1e-9, 1e-9), (1e-9, 1, 1e-9, 1)) for _ in range(100)]
-    turns += [turn for turn in map(np.array, itertools.product((-1.0, 0.0, 1.0), repeat=4)) if turn.any()]  # ties too
-    for turn in turns:
-        matrix = np.zeros(9)
-        mujoco.mju_quat2Mat(matrix, turn / np.linalg.norm(turn))
-        matrix = matrix.reshape(3, 3)
-        expected = scipy.spatial.transform.Rotation.from_matrix(matrix).as_quat()
-        np.testing.assert_array_equal(Rotation.from_matrix(matrix).as_quat(), expected)
 
 
 def test_spaces_hold_without_making_an_environment():

@@ -12,7 +12,7 @@ from pyarrow import dataset
 
 from datamodules.control.classic_control import ClassicControlDataModule
 from datamodules.control.minari_dataset import MinariDataModule
-from datamodules.control.minari_files import episode_metadata, plain_space, write_episode, write_metadata
+from datamodules.control.minari_files import episode_metadata, write_episode, write_metadata
 from datamodules.control.trajectory import Trajectory, check
 from datamodules.mixture import MixtureDataModule, TaskSpec
 from gato_lightning.errors import UserError
@@ -204,12 +204,6 @@ def test_an_environment_that_cannot_be_made_is_told_with_the_way_out(root):
     with pytest.raises(UserError, match=r"data set gone-v0: its environment CartPole-v1 cannot be made .*rollouts: false"):
         MinariDataModule(name)
     assert MinariDataModule(name, rollouts=False).control() is None
-
-
-def test_missions_are_written_as_text():
-    pytest.importorskip("minigrid")
-    env = gymnasium.make("BabyAI-GoToObj-v0")
-    assert isinstance(plain_space(env.observation_space)["mission"], spaces.Text)
 
 
 @pytest.mark.parametrize(

@@ -1,24 +1,12 @@
-import ast
-import gzip
-import io
-import json
 import math
-import shutil
-import subprocess
-import sys
-import sysconfig
-import tarfile
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
-import datasets
-import pyarrow
-import pyarrow.parquet
 import pytest
 
 from datamodules.base.splits import is_held_out
-from datamodules.readers.documents import DOCSTRINGS, TOPICS, _docstrings, read
+from datamodules.readers.documents import TOPICS, read
 from datamodules.text.plain_text import TextDataModule, split_text
 from gato_lightning.errors import UserError
 from gato_lightning.tokens.text import TextTokenizer
@@ -75,81 +63,6 @@ def test_a_piece_ends_only_where_the_next_word_does_not_fit():
         assert len(TOKENIZER.encode(f"{piece} {after.split()[0]}")) > 62
 
 
-def test_what_python_ships_is_read_without_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    for name in ("json", "copy_of_json", "test"):  # tests are no documents, copies are dropped
-        shutil.copytree(Path(json.__file__).parent, tmp_path / name)
-    monkeypatch.setattr(sysconfig, "get_paths", lambda: {"stdlib": str(tmp_path)})
-    documents, faults = read([TOPICS, DOCSTRINGS])
-    assert not faults
-    assert sum(len(document.text) for document in documents) > 400_000
-    named = {document.name: document for document in documents}
-    assert len(named) == len(documents)
-    assert "python:docstrings/copy_of_json/decoder.py" in named
-    assert not any(name.startswith(("python:docstrings/json", "python:docstrings/test")) for name in named)
-    assert "Simple JSON <https://json.org> decoder" in named["python:docstrings/copy_of_json/decoder.py"].text
-
-
-EVERYWHERE = """'module'
-if x:
-    def f(): 'if'
-elif y:
-    async def f(): 'elif'
-else:
-    class C:
-        'else'
-        def f(): 'method'
-for _ in x:
-    def f(): 'for'
-else:
-    def f(): 'for else'
-while x:
-    def f(): 'while'
-with x:
-    def f(): 'with'
-try:
-    def f(): 'try'
-except A:
-    def f(): 'except'
-else:
-    def f(): 'try else'
-finally:
-    def f(): 'finally'
-match x:
-    case 1:
-        def f(): 'case'
-"""
-
-
-def test_docstrings_are_found_wherever_a_definition_may_stand(tmp_path: Path):
-    path = tmp_path / "everywhere.py"
-    path.write_text(EVERYWHERE)
-    kinds = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-    expected = [ast.get_docstring(node) for node in ast.walk(ast.parse(EVERYWHERE)) if isinstance(node, kinds)]
-    assert list(_docstrings(path)) == expected
-    assert len(expected) == 14
-
-
-def test_an_installed_package_is_read_without_importing_it():
-    code = (
-        "import sys; from datamodules.readers.documents import read;"
-        "names = [d.name for d in read(['package:sentencepiece'])[0]];"
-        "assert 'package:sentencepiece/__init__.py' in names, names; assert 'sentencepiece' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_a_package_that_is_not_installed_is_named():
-    with pytest.raises(UserError, match="text source package:nowhere: no such package is installed"):
-        read(["package:nowhere"])
-
-
-def test_near_copies_are_dropped_whatever_their_case_and_spacing(tmp_path: Path):
-    (tmp_path / "a.txt").write_text("One  text.\n")
-    (tmp_path / "b.txt").write_text("one text")
-    (tmp_path / "c.txt").write_text("another text")
-    assert [document.text for document in read([str(tmp_path)])[0]] == ["One  text.", "another text"]
-
-
 def test_a_document_stands_on_one_side_of_the_split(tmp_path: Path, folder: Path):
     module = connected(tmp_path, sources=[str(folder)], held_out=0.3)
     sides = {
@@ -191,65 +104,6 @@ def test_the_unigram_model_is_add_one_smoothed_over_all_pieces(tmp_path: Path, f
     total = sum(train.values()) + 32000
     expected = -sum(math.log((train[id] + 1) / total) for id in held_out) / len(held_out)
     assert module.unigram_nats() == pytest.approx(expected, rel=1e-9)
-
-
-def write_texts(folder: Path, form: str, texts: list[str], broken: bool = False) -> str:
-    """Texts in one file of a form; with `broken`, one more entry that is none."""
-    path = folder / f"texts.{form}"
-    if form == "tar":
-        with tarfile.open(path, "w") as tar:
-            for i, content in enumerate([*(text.encode() for text in texts), *([b"caf\xe9"] if broken else [])]):
-                member = tarfile.TarInfo(f"{i:03d}.txt")
-                member.size = len(content)
-                tar.addfile(member, io.BytesIO(content))
-    elif form == "parquet":
-        pyarrow.parquet.write_table(pyarrow.table({"body": [*texts, *([None] if broken else [])]}), path)
-    elif form == "datasets":
-        datasets.Dataset.from_dict({"body": [*texts, *([None] if broken else [])]}).save_to_disk(str(path))
-        return f"datasets:{path}"
-    else:
-        lines = "".join(json.dumps({"body": text}) + "\n" for text in texts).encode() + (
-            b'{"body": "caf\xe9"}' if broken else b""
-        )
-        if form.endswith("zst"):
-            with pyarrow.output_stream(str(path), compression="zstd") as file:
-                file.write(lines)
-        else:
-            path.write_bytes(gzip.compress(lines) if form.endswith("gz") else lines)
-    return str(path)
-
-
-FORMS = {
-    "jsonl": r"texts\.jsonl:41: not UTF-8 at byte 13 of the line",
-    "jsonl.gz": r"texts\.jsonl\.gz:41: not UTF-8",
-    "jsonl.zst": r"texts\.jsonl\.zst:41: not UTF-8",
-    "parquet": r"texts\.parquet, row 40: expected a text under 'body'",
-    "tar": r"texts\.tar/040: not UTF-8 at byte 3",
-    "datasets": r"datasets:.*, row 40: expected a text under 'body'",
-}
-
-
-@pytest.mark.parametrize("form", FORMS)
-def test_every_form_of_text_is_read_and_what_is_none_is_named(tmp_path: Path, form: str):
-    texts = [f"Text {i} says {i * i}." for i in range(40)]
-    documents, faults = read([write_texts(tmp_path, form, texts)], "body")
-    assert [document.text for document in documents] == texts
-    assert len({document.name for document in documents}) == 40
-    assert not faults
-    source = write_texts(tmp_path, form, texts, broken=True)
-    with pytest.raises(UserError, match="1 of 41 text examples are faulty.*" + FORMS[form]):
-        connected(tmp_path, sources=[source], text_field="body", max_faults=0.0).jobs("train")
-    module = connected(tmp_path, sources=[source], text_field="body", max_faults=0.1, held_out=0.3)
-    pieces = [piece for split in ("train", "val") for job in module.jobs(split) for one in job() for piece in one.actions]
-    assert sorted(pieces) == sorted(texts)
-
-
-def test_a_parquet_file_that_is_none_and_a_missing_column_are_named(tmp_path: Path):
-    source = write_texts(tmp_path, "parquet", ["one", "two"])
-    with pytest.raises(UserError, match=r"texts\.parquet: has no column 'text'; its columns are body"):
-        read([source])
-    (tmp_path / "texts.parquet").write_text("no table")
-    assert "texts.parquet: breaks off after 0 rows" in read([source])[1][0].message
 
 
 def test_generation_offers_held_out_pieces(tmp_path: Path, folder: Path):

@@ -1,93 +1,17 @@
 from collections import Counter
 from pathlib import Path
-from random import Random
 
 import numpy as np
 import pytest
-from minigrid.core.grid import Grid
-from minigrid.core.world_object import Key
 
-from datamodules.vision.grid_questions import KINDS, ask
-from datamodules.vision.grid_scenes import CONCEPTS, Thing, object_set, render, sample_scene
+from datamodules.vision.grid_questions import KINDS
+from datamodules.vision.grid_scenes import CONCEPTS
 from datamodules.vision.vqa import VqaDataModule
 from gato_lightning.errors import UserError
 from gato_lightning.tokens.text import TextTokenizer
 from gato_lightning.tokens.vocabulary import Vocabulary
 
-SCENE = (
-    Thing("red", "ball", row=0, column=0),
-    Thing("blue", "key", row=3, column=3),
-    Thing("green", "key", row=1, column=2),
-)
 NEW = ("red ball", "green key", "blue box")
-
-
-def questions(kind: str, grid: int = 4) -> dict[str, str]:
-    """All questions of a kind about `SCENE`, found by asking often."""
-    asked = (ask(Random(i), SCENE, kind, grid, CONCEPTS) for i in range(400))
-    return {one.text: one.answer for one in asked if one}
-
-
-def test_answers_follow_from_the_scene():
-    assert questions("colour") == {"what color is the ball?": "red"}
-    assert questions("type") == {
-        "what is the red object?": "ball",
-        "what is the blue object?": "key",
-        "what is the green object?": "key",
-    }
-    assert questions("count") == {
-        "how many balls are there?": "one",
-        "how many keys are there?": "two",
-        "how many boxes are there?": "zero",
-    }
-    exists = questions("exists")
-    assert {text for text, answer in exists.items() if answer == "yes"} == {
-        "is there a red ball?",
-        "is there a blue key?",
-        "is there a green key?",
-    }
-    assert len(exists) == len(CONCEPTS)
-    assert questions("side") == {
-        "is the red ball left or right?": "left",
-        "is the blue key left or right?": "right",
-        "is the green key left or right?": "right",
-    }
-    assert questions("height") == {
-        "is the red ball top or bottom?": "top",
-        "is the blue key top or bottom?": "bottom",
-        "is the green key top or bottom?": "top",
-    }
-
-
-def test_the_middle_of_an_odd_grid_is_in_neither_half():
-    middle = (Thing("red", "ball", row=1, column=1), Thing("blue", "key", row=0, column=2))
-    asked = [ask(Random(i), middle, kind, 3, CONCEPTS) for i in range(50) for kind in ("side", "height")]
-    assert {one.about for one in asked if one} == {frozenset({"blue key"})}
-
-
-def test_objects_that_are_alike_are_not_told_apart():
-    twins = (Thing("red", "ball", 0, 0), Thing("red", "ball", 3, 3))
-    assert all(ask(Random(0), twins, kind, 4, CONCEPTS) is None for kind in ("colour", "type", "side", "height"))
-
-
-def test_a_scene_is_drawn_with_minigrids_tiles():
-    picture = render([SCENE], grid=4, tile_size=16)[0]
-    assert picture.shape == (64, 64, 3)
-    assert picture.dtype == np.uint8
-    np.testing.assert_array_equal(picture[48:, 48:], Grid.render_tile(Key("blue"), tile_size=16).astype(np.uint8))
-    np.testing.assert_array_equal(picture[16:32, :16], Grid.render_tile(None, tile_size=16).astype(np.uint8))
-
-
-def test_sampled_objects_stand_in_different_cells():
-    for seed in range(200):
-        scene = sample_scene(Random(seed), grid=2, most=4, concepts=CONCEPTS)
-        assert 2 <= len({(thing.row, thing.column) for thing in scene}) == len(scene) <= 4
-
-
-def test_no_set_of_objects_stands_on_both_sides_of_the_split():
-    module = VqaDataModule(questions=3000, val_questions=1000)
-    train, held_out = ({object_set(scene) for scene, _ in module._all_pairs(split)} for split in ("train", "val"))
-    assert not train & held_out
 
 
 def test_new_concepts_occur_in_no_training_scene_or_question_and_every_held_out_question_is_about_one():

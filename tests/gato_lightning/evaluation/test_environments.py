@@ -6,75 +6,16 @@ import signal
 import time
 from dataclasses import replace
 
-import gymnasium
 import numpy as np
 import pytest
 from gymnasium import spaces
 
 from gato_lightning.errors import UserError
 from gato_lightning.evaluation.environments import Environments
-from gato_lightning.evaluation.episode_log import EpisodeLog
 from gato_lightning.evaluation.report import score_records, scores_of_records, write_csv
 from gato_lightning.evaluation.rollout import play
 from gato_lightning.evaluation.scores import summary
-from gato_lightning.sequences.tasks import ControlTask, Reference
-from gato_lightning.tokens.timestep import TimestepTokenizer
-from gato_lightning.tokens.vocabulary import Vocabulary
-
-STEPS = 5
-
-
-class Counting(gymnasium.Env):
-    """Observes how many steps there were and the seed; at seed 13, `fault` happens in step 3."""
-
-    observation_space = spaces.Box(-np.inf, np.inf, (2,), np.float64)
-    action_space = spaces.Discrete(2)
-
-    def __init__(self, fault=lambda: None, render_mode=None):
-        self.fault, self.render_mode = fault, render_mode
-
-    def reset(self, *, seed=None, options=None):
-        self.seed, self.steps = seed, 0
-        return np.array([0.0, seed]), {}
-
-    def step(self, action):
-        self.steps += 1
-        observation = np.array([self.steps, self.seed])
-        if self.seed == 13 and self.steps == 3:
-            found = self.fault()
-            observation = observation if found is None else found
-        return observation, float(action), self.steps == STEPS, False, {"success": self.steps == STEPS}
-
-    def render(self):
-        return np.full((20, 20, 3), self.steps, np.uint8)
-
-
-class Ones:
-    """Acts with 1, and remembers what it saw."""
-
-    def __init__(self):
-        self.seen = []
-
-    def reset(self, lane, task, seed):
-        self.seen.append(("reset", task.name, seed))
-
-    def act(self, observations):
-        self.seen += [tuple(value.tolist()) for value in observations.values()]
-        return dict.fromkeys(observations, 1)
-
-
-def task(text, fault=lambda: None, name="counting", make=Counting) -> ControlTask:
-    tokenizer = TimestepTokenizer(Counting.observation_space, Counting.action_space, Vocabulary(), text)
-    reference = Reference(float(STEPS), 9), Reference(0.0, 9)
-    return ControlTask(name, "d", lambda render_mode=None: make(fault, render_mode), tokenizer, None, 1, *reference)
-
-
-def played(tasks, lanes=4, workers=2, time_limit=60.0, actor=None, **settings):
-    environments = Environments(tasks, lanes, workers, time_limit)
-    try:
-        return play(actor or Ones(), tasks, range(10, 16), environments, **settings)
-    finally:
-        environments.close()
+from tests.gato_lightning.evaluation.counting import STEPS, Counting, Ones, played, task
 
 
 def raises():
@@ -195,31 +136,6 @@ def test_a_recorded_episode_is_the_one_that_counts(text):
     assert score.video.data.startswith(b"GIF89a")
     assert (score.video.width, score.video.height) == (20, 20)
     assert score.returns == [float(STEPS)] * 6
-
-
-def test_an_interrupted_rollout_goes_on(text, tmp_path):
-    path, of = tmp_path / "a.part0", {"checkpoint": 1}
-    tasks = [task(text, name="a"), task(text, name="b")]
-    first = EpisodeLog(path, of)
-
-    def stop_after_five(name, episode):
-        first.add(name, episode)
-        if len(path.read_text().splitlines()) == 6:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        played(tasks, on_episode=stop_after_five)
-    first.close()
-    with path.open("a") as file:
-        file.write('["b", {"seed": 1')  # cut short by a kill
-    second, actor = EpisodeLog(path, of), Ones()
-    assert sum(map(len, second.done.values())) == 5
-    scores = played(tasks, actor=actor, on_episode=second.add, done=second.done)
-    assert [[one.seed for one in score.finished] for score in scores] == [list(range(10, 16))] * 2
-    assert len([one for one in actor.seen if one[0] == "reset"]) == 7
-    second.close()
-    assert sum(map(len, EpisodeLog(path, of).done.values())) == 12
-    assert EpisodeLog(path, {"checkpoint": 2}).done == {}
 
 
 def test_what_cannot_be_drawn_costs_the_video_only(text, caplog):

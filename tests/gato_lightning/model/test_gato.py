@@ -7,12 +7,9 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from torch import nn
 
 from gato_lightning.model.config import GatoConfig
-from gato_lightning.model.embedding import patch_positions
 from gato_lightning.model.gato import Gato
-from gato_lightning.model.patch_encoder import PatchEncoder
 from gato_lightning.sequences.segments import PromptSettings, SegmentSampler
 from gato_lightning.sequences.sequence import SequencePacker, collate
 from gato_lightning.tokens.vocabulary import Kind, Vocabulary
@@ -65,39 +62,6 @@ def test_positions_tell_the_order_of_timesteps(batch, tiny_config, positions, or
     swapped = dataclasses.replace(batch, ids=ids[:, [1, 0, 2]])
     same = torch.allclose(model(batch)[0, -1], model(swapped)[0, -1], atol=1e-6)
     assert same != ordered
-
-
-def test_patch_encoder_has_gelu_in_every_place_and_32_groups():
-    modules = list(PatchEncoder(64).modules())
-    activations = [module for module in modules if isinstance(module, nn.ReLU | nn.GELU | nn.SiLU)]
-    assert activations
-    assert all(isinstance(module, nn.GELU) for module in activations)
-    norms = [module for module in modules if isinstance(module, nn.GroupNorm)]
-    assert len(norms) == 3
-    assert {module.num_groups for module in norms} == {32}
-
-
-def test_patch_encoder_sees_each_patch_alone_and_its_brightness():
-    encoder = PatchEncoder(64, 32).eval()
-    patches = torch.randint(0, 256, (4, 16, 16, 3), dtype=torch.uint8)
-    torch.testing.assert_close(encoder(patches)[2:3], encoder(patches[2:3]), rtol=1e-4, atol=1e-5)
-    flat = torch.stack([torch.full((16, 16, 3), value, dtype=torch.uint8) for value in (30, 220)])
-    assert not torch.allclose(*encoder(flat))
-
-
-def test_patch_positions_worked_example():
-    # Row 1 of 4, column 2 of 5: evaluation takes 48 and 64; training draws from [32, 64] and [51, 77], ends included.
-    intervals = torch.tensor([[32, 64, 51, 77]])
-    rows, columns = patch_positions(intervals, training=False)
-    assert (rows.item(), columns.item()) == (48, 64)
-    rows, columns = patch_positions(intervals.expand(5000, 4), training=True)
-    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (32, 64, 51, 77)
-    assert not torch.equal(rows[:100], columns[:100])
-
-
-def test_last_patch_stays_in_the_table():
-    rows, columns = patch_positions(torch.tensor([[96, 128, 128, 128]]).expand(500, 4), training=True)
-    assert max(rows.max(), columns.max()) <= 127
 
 
 @pytest.mark.parametrize(("name", "published"), [("79m", 79e6), ("364m", 364e6), ("1.18b", 1.18e9)])

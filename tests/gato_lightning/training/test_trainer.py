@@ -1,0 +1,36 @@
+"""The trainer: what it adds to Lightning's, and rollouts that are refused before anything is played."""
+
+import pytest
+from lightning.pytorch import Callback
+
+from gato_lightning.errors import UserError
+from gato_lightning.training.last_checkpoint import LastCheckpoint
+from gato_lightning.training.trainer import GatoTrainer
+
+
+@pytest.fixture
+def trainer(tmp_path) -> GatoTrainer:
+    settings = {"logger": False, "enable_model_summary": False, "accelerator": "cpu", "precision": "32-true"}
+    return GatoTrainer(max_steps=1, default_root_dir=tmp_path, callbacks=[Callback()], **settings)
+
+
+def test_the_last_checkpoint_is_written_before_any_other_callback_acts(trainer):
+    assert isinstance(trainer.callbacks[0], LastCheckpoint)
+
+
+def test_the_choice_of_precision_is_told(trainer):
+    assert trainer.precision_choice.precision == "32-true"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({}, "rollout needs --ckpt_path"),
+        ({"ckpt_path": "a.ckpt", "output": "scores.txt"}, r"--output scores\.txt: expected the name of a \.json file"),
+        ({"ckpt_path": "a.ckpt", "episodes": 0}, "episodes"),
+        ({"ckpt_path": "a.ckpt", "time_limit": -1.0}, "time_limit"),
+    ],
+)
+def test_a_rollout_is_refused_before_anything_is_read(trainer, settings, message):
+    with pytest.raises(UserError, match=message):
+        trainer.rollout(None, None, **settings)
