@@ -30,7 +30,9 @@ def test_behind_the_agent_nothing_is_known_until_it_turns(seen):
 
 def test_the_way_is_the_shortest_in_turns_and_steps(seen):
     (goal,) = seen.find("goal")
-    way = seen.way(lambda pose: pose[:2] == goal, lambda place: 1 if seen.cells[place].is_free else None)
+    way = seen.way(
+        lambda pose: pose[:2] == goal, lambda place: 1 if place in seen.cells and seen.cells[place].is_free else None
+    )
     assert way is not None
     x, y, _ = seen.pose
     assert len(way) == abs(goal[0] - x) + abs(goal[1] - y) + 1  # one turn
