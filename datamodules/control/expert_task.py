@@ -11,7 +11,7 @@ from gymnasium.envs.registration import EnvSpec
 
 from datamodules.base.task import Job, Measurement, Split
 from datamodules.control.environment_task import EnvironmentTask
-from datamodules.control.trajectory import Trajectory
+from datamodules.control.trajectory import Trajectory, admissible_commands
 from gato_lightning.common.public_name import public_name
 from gato_lightning.common.randomness import Purpose, generator
 from gato_lightning.common.settings import FiniteFloat, NonNegativeFloat, PositiveFloat, PositiveInt, Seed
@@ -42,7 +42,8 @@ class ControlDataModule(EnvironmentTask):
         episodes: demonstrations to collect, 1 or more.
         val_episodes: further ones for the validation loss, 1 or more.
         noise: of executed actions, 0 or more: standard deviation in halves of the action's range for Box actions, probability
-            of a random action for others.
+            of a random action for others; of a text game, of one of the commands that it admits, where `info` tells
+            `admissible_commands`.
         reference_episodes: episodes that the expert's (without noise) and the random policy's return are measured on; 1 or
             more.
         timesteps: most timesteps of a window, in training and acting, 1 or more; None: as many as fit.
@@ -161,11 +162,17 @@ class ControlDataModule(EnvironmentTask):
         while not (terminated or truncated or self.is_cut(len(rewards))):
             action = expert(observation, executed)
             actions.append(action)
-            executed = action if rng is None else self.perturb(action, rng)
+            executed = action if rng is None else self._executed(action, admissible_commands(self.action_space, info), rng)
             observation, reward, terminated, truncated, info = self.env.step(executed)
             observations.append(observation)
             rewards.append(reward)
         return Trajectory(observations, actions, rewards, bool(terminated), info)
+
+    def _executed(self, action: Any, commands: Sequence[str], rng: np.random.Generator) -> Any:
+        """The action that is executed; of a text game, at random one of the commands that it admits."""
+        if commands:
+            return commands[rng.integers(len(commands))] if rng.random() < self.noise else action
+        return self.perturb(action, rng)
 
     def _demonstration(self, seed: int) -> Episode:
         return self._demonstrate(seed, generator(Purpose.NOISE, seed))

@@ -55,7 +55,9 @@ class Trajectory:
 def random_return(
     env: gymnasium.Env, action_space: Space, seed: int, is_cut: Callable[[int], bool] = lambda steps: False
 ) -> float:
-    """The return of an episode of uniformly random actions, in the environment's units.
+    """The return of an episode of random actions, in the environment's units.
+
+    Actions are drawn uniformly from their space; texts from the commands that the environment admits, where it tells them.
 
     Args:
         env: the environment.
@@ -63,15 +65,22 @@ def random_return(
         seed: of the episode; the actions are independent of what the environment draws by it.
         is_cut: whether an episode ends here, after so many steps, that has not ended by itself.
     """
-    env.reset(seed=seed)
+    _, info = env.reset(seed=seed)
     action_space.seed(seed_for(Purpose.RANDOM_PLAY, seed))
     draw = sampler(action_space)
     total, steps, done = 0.0, 0, False
     while not done:
-        _, reward, terminated, truncated, _ = env.step(draw())
+        commands = admissible_commands(action_space, info)
+        action = commands[action_space.np_random.integers(len(commands))] if commands else draw()
+        _, reward, terminated, truncated, info = env.step(action)
         total, steps = total + float(reward), steps + 1
         done = bool(terminated or truncated) or is_cut(steps)
     return total
+
+
+def admissible_commands(action_space: Space, info: dict[str, Any]) -> Sequence[str]:
+    """The texts that an environment admits as the next action, where it tells them as text games do; else none."""
+    return info.get("admissible_commands", ()) if is_text(action_space) else ()
 
 
 def sampler(space: Space) -> Callable[[], Any]:

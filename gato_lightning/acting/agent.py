@@ -2,7 +2,8 @@
 
 A lane's context is | prompt | the last timesteps | present observation '|' | and then the action's tokens. When the window is
 full, its older half is dropped and the rest is computed anew at its new place: every state is exactly that of a sequence which
-training could have shown.
+training could have shown. So is a text that was written in other tokens than its own, or that its space does not hold: what the
+context keeps is the action that was done.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from gato_lightning.acting.draft import ActionDraft
 from gato_lightning.acting.sampling import choose
 from gato_lightning.acting.token_streams import TokenStreams
 from gato_lightning.common.randomness import Purpose, generator
@@ -22,6 +24,7 @@ from gato_lightning.sequences.sequence import Slots, read_slots, slots_of
 from gato_lightning.sequences.tasks import ControlTask
 from gato_lightning.tokens.episode import stack
 from gato_lightning.tokens.lengths import check_length
+from gato_lightning.tokens.vocabulary import Kind
 
 
 @dataclass(frozen=True)
@@ -32,11 +35,13 @@ class ActingSettings:
         prompt: the beginning (`start`) of a successful demonstration (Gato, section 2.4), its `end` (the goal), or `none`.
         prompt_length: most slots of it, in whole timesteps, though at least one timestep; 1 or more; None: as in training.
         temperature: of sampling, 0 or more; 0 takes the likeliest action token. Unstated in the paper.
+        max_text_tokens: most tokens of a text in an action, its end included, 1 or more; fewer where the context has no room.
     """
 
     prompt: Literal["start", "end", "none"] = "start"
     prompt_length: PositiveInt | None = None
     temperature: NonNegativeFloat = 1.0
+    max_text_tokens: PositiveInt = 32
 
     def __post_init__(self) -> None:
         check_settings(vars(self), type(self))
@@ -92,7 +97,7 @@ class Agent:
 
         Returns:
             By lane, a value of the action space of the lane's task; or why there is none: what it observes has no tokens or too
-            many of them, or its actions have no fixed number of tokens. The other lanes act all the same.
+            many of them. The other lanes act all the same. Of a text that the space does not hold, the nearest one.
         """
         shown: dict[int, Slots | Exception] = {}
         for task, lanes in self._by_task(observations):
@@ -102,20 +107,42 @@ class Agent:
         if not steps:
             return actions
         chunks: list[list[Slots]] = [[] for _ in self._streams.length]
+        drafts: dict[int, ActionDraft] = {}
         for lane, step in steps.items():
-            self._make_room(lane, len(step.ids) + len(self._episodes[lane].task.tokenizer.action_kinds))
+            drafts[lane] = self._begin_action(lane, step)
             chunks[lane] = [*self._episodes[lane].pending, step]
-        ids = self._draw_actions(list(steps), self._streams.extend(chunks))  # (B, A)
+        states = self._streams.extend(chunks)
+        observed = self._streams.length.copy()
+        self._draw_actions(drafts, states)
         for task, lanes in self._by_task(steps):
-            kinds = task.tokenizer.action_kinds
-            drawn = ids[lanes, : len(kinds)]
-            actions |= zip(lanes, task.tokenizer.decode_actions(drawn), strict=True)
-            for lane, row in zip(lanes, drawn, strict=True):
+            done = task.tokenizer.decode_actions([drafts[lane].ids for lane in lanes])
+            actions |= zip(lanes, done, strict=True)
+            for lane, (ids, kinds) in zip(lanes, self._done(task, [drafts[lane] for lane in lanes], done), strict=True):
                 episode = self._episodes[lane]
-                episode.history.append([steps[lane], Slots.of_tokens(row, kinds)])
+                episode.history.append([steps[lane], Slots.of_tokens(ids, kinds)])
                 # The last action token has been drawn but not yet seen.
-                episode.pending = [Slots.of_tokens(row[-1:], kinds[-1])]
+                seen = len(ids) - 1
+                if list(ids) != drafts[lane].ids:
+                    self._streams.length[lane], seen = observed[lane], 0
+                episode.pending = [Slots.of_tokens(ids[seen:], kinds[seen:])]
         return actions
+
+    def _begin_action(self, lane: int, step: Slots) -> ActionDraft:
+        """Makes room for a timestep, and for its action as long as it may become."""
+        tokenizer = self._episodes[lane].task.tokenizer
+        texts = tokenizer.action_kinds.count(Kind.ACTION_TEXT)
+        fixed = len(step.ids) + len(tokenizer.action_kinds) - texts
+        limit = self._settings.max_text_tokens
+        if texts:
+            limit = min(limit, (self._model.config.context_length - fixed) // texts)
+        self._make_room(lane, fixed + texts * limit)
+        return ActionDraft(tokenizer, limit)
+
+    def _done(self, task: ControlTask, drafts: Sequence[ActionDraft], actions: Sequence[Any]) -> list[tuple[Any, Any]]:
+        """Ids and kinds of actions as training shows them: those drawn, unless a text came in other tokens than its own."""
+        if Kind.ACTION_TEXT in task.tokenizer.action_kinds:
+            return task.tokenizer.encode_actions(actions)
+        return [(draft.ids, draft.kinds) for draft in drafts]
 
     def _encode(self, task: ControlTask, observations: Mapping[int, Any]) -> dict[int, Slots | Exception]:
         """What some lanes of a task observe, as tokens; or why one cannot act on it."""
@@ -124,7 +151,7 @@ class Agent:
             columns = stack(tokenizer.observation_space, list(observations.values()))
             steps = slots_of(tokenizer.encode_observations(columns, len(observations)))
             for step in steps:
-                action = len(tokenizer.action_ids)
+                action = len(tokenizer.action_kinds)  # at least, as a text may be empty
                 check_length(len(step.ids) - 1, len(step.ids) + action, self._model.config.context_length)
         except Exception as error:
             if len(observations) == 1:
@@ -140,36 +167,31 @@ class Agent:
             groups.setdefault(self._episodes[lane].task.name, []).append(lane)
         return [(self._episodes[group[0]].task, group) for group in groups.values()]
 
-    def _draw_actions(self, lanes: list[int], states: torch.Tensor) -> np.ndarray:
-        """Action tokens, drawn one after another in all lanes at once, where actions are long enough.
+    def _draw_actions(self, drafts: Mapping[int, ActionDraft], states: torch.Tensor) -> None:
+        """Draws action tokens one after another, in all lanes at once whose actions are not over.
 
         Args:
-            lanes: those that act.
+            drafts: by lane, the actions.
             states: (B, D) of their observations' separators.
-
-        Returns:
-            (B, A) int64 ids, A the tokens of the longest action; 0 where there is none.
         """
-        tokenizers = {lane: self._episodes[lane].task.tokenizer for lane in lanes}
-        longest = max(len(tokenizer.action_kinds) for tokenizer in tokenizers.values())
-        ranges = np.zeros((len(states), longest, 2), np.int64)  # first id and number of ids
-        kinds = torch.zeros(len(states), longest, dtype=torch.int64)
-        uniform = np.zeros((len(states), longest))
-        for lane, tokenizer in tokenizers.items():
-            count = len(tokenizer.action_kinds)
-            ranges[lane, :count], kinds[lane, :count] = tokenizer.action_ids, torch.tensor(tokenizer.action_kinds)
-            uniform[lane, :count] = self._episodes[lane].rng.random(count)
-        drawn = torch.zeros(len(states), longest, dtype=torch.int64)
-        for slot in range(longest):
-            if slot:
-                growing = torch.from_numpy(ranges[:, slot, 1] > 0)
-                states = self._streams.append(drawn[:, slot - 1], kinds[:, slot - 1], growing)
-            for first, count in sorted(set(map(tuple, ranges[:, slot].tolist()))):
-                alike = (ranges[:, slot] == (first, count)).all(axis=1).nonzero()[0]
-                if count:
-                    place = torch.from_numpy(uniform[alike, slot])
-                    drawn[alike, slot] = choose(self._model, states[alike], first, count, self._settings.temperature, place)
-        return drawn.numpy()
+        writing = dict(drafts)
+        ids, kinds = torch.zeros(2, len(states), dtype=torch.int64)
+        while True:
+            alike: dict[tuple[int, int], list[int]] = {}
+            for lane, draft in writing.items():
+                alike.setdefault(draft.ids_allowed, []).append(lane)
+            for (first, count), lanes in sorted(alike.items()):
+                place = torch.tensor([self._episodes[lane].rng.random() for lane in lanes], dtype=torch.float64)
+                ids[lanes] = choose(self._model, states[lanes], first, count, self._settings.temperature, place)
+            for lane, draft in writing.items():
+                draft.add(int(ids[lane]))
+                kinds[lane] = draft.kinds[-1]
+            writing = {lane: draft for lane, draft in writing.items() if not draft.over}
+            if not writing:
+                return
+            growing = torch.zeros(len(states), dtype=torch.bool)
+            growing[list(writing)] = True
+            states = self._streams.append(ids, kinds, growing)
 
     def _make_room(self, lane: int, needed: int) -> None:
         """Drops timesteps of a full window, and has the rest computed anew behind the prompt; it goes where they do not fit."""

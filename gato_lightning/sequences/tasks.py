@@ -8,7 +8,6 @@ from typing import Any, Literal
 import gymnasium
 import numpy as np
 
-from gato_lightning.errors import UserError
 from gato_lightning.sequences.store import EpisodeStore
 from gato_lightning.tokens.timestep import TimestepTokenizer
 
@@ -64,17 +63,6 @@ class ControlTask:
     random: Reference
     prompt_length: int | None = None
     max_episode_steps: int = MAX_EPISODE_STEPS
-
-    def check(self) -> None:
-        """Whether the agent can act in it.
-
-        Raises:
-            UserError: it cannot; names the task.
-        """
-        try:
-            _ = self.tokenizer.action_ids
-        except UserError as error:
-            raise UserError(f"task {self.name}: {error}; leave it out of the `tasks` that are played") from error
 
     @cached_property
     def successful(self) -> np.ndarray:

@@ -4,6 +4,7 @@ Box uint8 of shape (H, W), (H, W, 1) or (H, W, 3) is an image, so is AnyImage; a
 MultiDiscrete and MultiBinary are discrete; Text (and string spaces like it) is text; Dict goes in key order, Tuple in its own.
 """
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,7 +17,7 @@ from gato_lightning.tokens.episode import is_text, map_space
 from gato_lightning.tokens.mu_law import mu_law, to_bins
 from gato_lightning.tokens.patches import PATCH, num_patches, to_patches
 from gato_lightning.tokens.text import TextTokenizer
-from gato_lightning.tokens.vocabulary import NUM_DISCRETE, Kind, Vocabulary
+from gato_lightning.tokens.vocabulary import NUM_DISCRETE, NUM_TEXT, Kind, Vocabulary
 
 
 class Leaf:
@@ -63,11 +64,15 @@ class Leaf:
         return array
 
     def id_ranges(self) -> np.ndarray:
-        """(num_slots, 2) int64: the first id and the number of ids each slot may take."""
+        """(num_slots, 2) int64: the first id and the number of ids each slot may take; of a text one row for all its slots."""
         raise NotImplementedError
 
-    def decode(self, ids: np.ndarray) -> Any:
-        """T values from (T, num_slots) ids."""
+    def stop(self, ids: Sequence[int], start: int) -> int:
+        """Where its ids end that begin at `start` among those of an action."""
+        return start + self.num_slots
+
+    def decode(self, ids: Sequence[Sequence[int]]) -> Any:
+        """T values from the ids of each, (T, num_slots); of a text as many as it needs, the end-of-text id last."""
         raise NotImplementedError
 
 
@@ -89,6 +94,24 @@ class TextLeaf(Leaf):
         block = np.full((len(rows), int(lengths.max(initial=0))), -1, np.int64)
         block[np.arange(block.shape[1]) < lengths[:, None]] = np.concatenate([np.empty(0, np.int64), *rows])
         return block
+
+    def id_ranges(self) -> np.ndarray:
+        return np.array([[0, NUM_TEXT]])
+
+    def stop(self, ids: Sequence[int], start: int) -> int:
+        return list(ids).index(self._text.end, start) + 1
+
+    def decode(self, ids: Sequence[Sequence[int]]) -> list[str]:
+        return [nearest_text(self.space, self._text.decode(list(row[:-1]))) for row in ids]
+
+
+def nearest_text(space: Space, text: str) -> str:
+    """A text as a space has it: without the characters that the space lacks, cut where it is too long; where it is too short,
+    filled up with the space's first character."""
+    if not isinstance(space, spaces.Text):
+        return text
+    known = "".join(character for character in text if character in space.character_set)
+    return known[: space.max_length].ljust(space.min_length, space.character_list[0])
 
 
 class ImageLeaf(Leaf):
@@ -189,8 +212,8 @@ class DiscreteLeaf(Leaf):
     def id_ranges(self) -> np.ndarray:
         return np.stack([np.full(self.num_slots, self._first), self._sizes], axis=1)
 
-    def decode(self, ids: np.ndarray) -> np.ndarray:
-        values = ids.astype(np.int64) - self._first + self._start
+    def decode(self, ids: Sequence[Sequence[int]]) -> np.ndarray:
+        values = np.asarray(ids, np.int64) - self._first + self._start
         return values.reshape(len(ids), *self.shape).astype(self.space.dtype)
 
 
@@ -224,8 +247,8 @@ class ContinuousLeaf(Leaf):
     def id_ranges(self) -> np.ndarray:
         return np.stack([np.full(self.num_slots, self._first), self._bins.counts], axis=1)
 
-    def decode(self, ids: np.ndarray) -> np.ndarray:
-        return self._bins.decode(ids.astype(np.int64) - self._first).reshape(len(ids), *self.shape)
+    def decode(self, ids: Sequence[Sequence[int]]) -> np.ndarray:
+        return self._bins.decode(np.asarray(ids, np.int64) - self._first).reshape(len(ids), *self.shape)
 
 
 _ORDER = (TextLeaf, (ImageLeaf, AnyImageLeaf), (DiscreteLeaf, ContinuousLeaf))  # Gato, section 2.1: text, images, tensors

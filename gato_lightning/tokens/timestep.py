@@ -17,7 +17,7 @@ import numpy as np
 from gymnasium import Space
 
 from gato_lightning.errors import UserError
-from gato_lightning.tokens.episode import Episode, map_space
+from gato_lightning.tokens.episode import Episode, map_space, stack
 from gato_lightning.tokens.lengths import OBSERVATION_TOO_LONG, TIMESTEP_TOO_LONG
 from gato_lightning.tokens.modalities import AnyImageLeaf, ImageLeaf, Leaf, TextLeaf, leaves
 from gato_lightning.tokens.patches import PATCH, patch_intervals
@@ -129,18 +129,12 @@ class TimestepTokenizer:
 
     @cached_property
     def action_ids(self) -> np.ndarray:
-        """(A, 2) int64: first id and number of ids that each action token may take.
-
-        Raises:
-            UserError: the action space mixes text with other actions, which has no fixed number of tokens.
-        """
-        if any(isinstance(leaf, TextLeaf) for leaf in self._action):
-            raise UserError(f"action: cannot act in {self.action_space}: a text has no fixed number of tokens")
+        """(A, 2) int64: first id and number of ids that each action token may take; of a text one row for all its tokens."""
         return np.concatenate([leaf.id_ranges() for leaf in self._action])
 
     @cached_property
     def action_kinds(self) -> list[int]:
-        """The `Kind` of each of the A action tokens."""
+        """The `Kind` of each of the A action tokens; of a text once for all its tokens."""
         return [int(leaf.kind) for leaf in self._action for _ in range(len(leaf.id_ranges()))]
 
     def encode_episode(self, episode: Episode) -> TokenTimesteps:
@@ -158,18 +152,30 @@ class TimestepTokenizer:
         """Tokens of `count` stacked observations, each up to and with its separator, where an action is to follow."""
         return self._encode(_columns(self._observation, observations, count), [], count)
 
-    def decode_actions(self, ids: np.ndarray) -> list[Any]:
+    def encode_actions(self, actions: Sequence[Any]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Token ids of N actions and the `Kind` of each, as they follow the separators of their timesteps."""
+        columns = _columns(self._action, stack(self.action_space, actions), len(actions))
+        blocks = [leaf.encode(column) for leaf, column in columns]
+        kinds = np.repeat([int(leaf.kind) for leaf, _ in columns], [block.shape[1] for block in blocks])
+        return [(row[row >= 0], kinds[row >= 0]) for row in np.concatenate(blocks, axis=1)]
+
+    def decode_actions(self, ids: Sequence[Sequence[int]]) -> list[Any]:
         """Actions of N timesteps.
 
         Args:
-            ids: (N, A) token ids, each within `action_ids`.
+            ids: token ids of each, within `action_ids`; those of a text end with the end-of-text id.
 
         Returns:
-            N values of the action space.
+            N values of the action space; of a text the nearest one, see `nearest_text`.
         """
-        bounds = np.cumsum([0, *(leaf.num_slots for leaf in self._action)])
-        parts = [leaf.decode(ids[:, a:b]) for leaf, a, b in zip(self._action, bounds, bounds[1:], strict=False)]
-        by_path = dict(zip((leaf.path for leaf in self._action), parts, strict=True))
+        pieces: list[list[Sequence[int]]] = [[] for _ in self._action]
+        for row in ids:
+            start = 0
+            for leaf, piece in zip(self._action, pieces, strict=True):
+                stop = leaf.stop(row, start)
+                piece.append(row[start:stop])
+                start = stop
+        by_path = {leaf.path: leaf.decode(piece) for leaf, piece in zip(self._action, pieces, strict=True)}
 
         def value(n: int) -> Any:
             return map_space(lambda leaf, path: by_path[path][n], self.action_space)

@@ -1,13 +1,11 @@
 """The mixture: demonstrations are collected once, batches are the same for any number of ranks, mistakes are named."""
 
-from dataclasses import replace
 from types import SimpleNamespace
 
 import gymnasium
 import numpy as np
 import pytest
 import torch
-from gymnasium import spaces
 from lightning.pytorch import Trainer
 
 from datamodules.control.classic_control import ClassicControlDataModule
@@ -16,7 +14,6 @@ from datamodules.control.toy_text import ToyTextDataModule
 from datamodules.mixture import MixtureDataModule, SequenceDataset, StepSampler, TaskSpec
 from gato_lightning.errors import UserError
 from gato_lightning.sequences.segments import PromptSettings
-from gato_lightning.tokens.timestep import TimestepTokenizer
 
 
 def cartpole(**settings) -> ClassicControlDataModule:
@@ -177,16 +174,6 @@ def test_weights_are_checked(tmp_path, tasks, message):
 def test_a_control_task_that_is_none_is_named_with_near_matches(data):
     with pytest.raises(UserError, match=r"cartpol.*did you mean cartpole"):
         data.control_tasks(["cartpol"])
-
-
-def test_a_control_task_that_acts_in_text_is_refused_before_it_is_played(data, monkeypatch):
-    spoken, [name, other] = spaces.Dict(say=spaces.Text(9)), data.tasks
-    task = data.tasks[name].datamodule.control()
-    tokenizer = TimestepTokenizer(task.tokenizer.observation_space, spoken, data.vocabulary, data.text_tokenizer)
-    monkeypatch.setattr(data.tasks[name].datamodule, "control", lambda: replace(task, tokenizer=tokenizer))
-    with pytest.raises(UserError, match=f"task {name}: action: cannot act in .*: a text has no fixed number of tokens"):
-        data.control_tasks()
-    assert list(data.control_tasks([other])) == [other]
 
 
 def test_a_timestep_longer_than_the_context_is_named(data):

@@ -41,6 +41,16 @@ def tiny_model(tiny_config) -> Gato:
 
 
 @pytest.fixture
+def unsure_model(tiny_config) -> Gato:
+    """A model whose texts differ in length: it ends a text about every third token, and its likeliest tokens are close."""
+    torch.manual_seed(1)
+    model = Gato(tiny_config).eval()
+    with torch.no_grad():
+        model.embedding.table.weight *= 6
+    return model
+
+
+@pytest.fixture
 def image_tokenizer(text) -> TimestepTokenizer:
     observation = spaces.Dict({"image": spaces.Box(0, 255, (32, 32, 3), np.uint8), "x": spaces.Box(-1, 1, (3,))})
     return TimestepTokenizer(observation, spaces.MultiDiscrete([3, 4]), Vocabulary(), text)

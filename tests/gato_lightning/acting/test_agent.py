@@ -1,6 +1,7 @@
 """Acting: cached equals computed anew, many lanes equal one, the window slides exactly, only valid ids are drawn."""
 
 import dataclasses
+import string
 
 import gymnasium
 import numpy as np
@@ -14,9 +15,9 @@ from gato_lightning.errors import UserError
 from gato_lightning.model.gato import Gato
 from gato_lightning.sequences.sequence import collate, slots_of
 from gato_lightning.sequences.tasks import ControlTask, Reference
-from gato_lightning.tokens.episode import stack
+from gato_lightning.tokens.episode import Episode, stack
 from gato_lightning.tokens.timestep import TimestepTokenizer
-from gato_lightning.tokens.vocabulary import Vocabulary
+from gato_lightning.tokens.vocabulary import Kind, Vocabulary
 
 GREEDY = ActingSettings(prompt="start", prompt_length=20, temperature=0.0)
 
@@ -114,12 +115,97 @@ def test_a_lane_that_cannot_act_leaves_the_others_alone(tiny_model, task, text):
         acted = policy.act({0: f"step {step}", 1: "far too long " * 90, 2: 1, 3: picture | {"x": np.full(3, np.nan)}})
         assert acted[0] == alone.act({0: f"step {step}"})[0]
         assert "tokens is longer than the context of 128" in str(acted[1])
-        assert "a text has no fixed number of tokens" in str(acted[2])
+        assert acted[2] in talk.action_space
         assert "observation.x, timestep 0" in str(acted[3])
-    assert all(isinstance(error, UserError) for lane, error in acted.items() if lane)
+    assert all(isinstance(acted[lane], UserError) for lane in (1, 3))
     assert isinstance(policy.act({1: "far too long " * 90})[1], UserError), "also when none can act"
-    with pytest.raises(UserError, match=r"task talk: action: cannot act in .*; leave it out of the `tasks`"):
-        tasks[1].check()
+
+
+LETTERS = string.ascii_letters + " .,'"
+SPOKEN = {
+    "text": spaces.Text(40, charset=LETTERS),
+    "short": spaces.Text(3, min_length=2, charset="ab"),
+    "two": spaces.Dict(a=spaces.Text(30, charset=LETTERS), b=spaces.Text(30, charset=LETTERS)),
+    "mixed": spaces.Dict(say=spaces.Text(30, charset=LETTERS), turn=spaces.Discrete(3), push=spaces.Box(-1, 1, (2,))),
+    "tuple": spaces.Tuple([spaces.MultiBinary(2), spaces.Text(20, charset=LETTERS)]),
+    "silent": spaces.MultiDiscrete([3, 4]),
+}
+
+
+def speakers(task, text, observation) -> list[ControlTask]:
+    """A task of each kind of action, some of them texts."""
+    made = {name: TimestepTokenizer(observation, space, Vocabulary(), text) for name, space in SPOKEN.items()}
+    return [dataclasses.replace(task, name=name, tokenizer=tokenizer) for name, tokenizer in made.items()]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_the_context_of_text_actions_is_what_training_would_show_of_the_episode(
+    unsure_model, task, text, temperature, monkeypatch
+):
+    """Token for token, and so are the states that actions are drawn from; in lanes whose texts end at different places."""
+    tasks = speakers(task, text, spaces.Discrete(9))
+    policy = Agent(unsure_model, len(tasks), ActingSettings("none", temperature=temperature, max_text_tokens=6), seed=0)
+    drawn_from = []
+    extend = policy._streams.extend
+    monkeypatch.setattr(policy._streams, "extend", lambda chunks: drawn_from.append(extend(chunks)) or drawn_from[-1])
+    for lane, one in enumerate(tasks):
+        policy.reset(lane, one, seed=lane)
+    seen, done = [[[] for _ in tasks] for _ in range(2)]
+    for step in range(5):
+        now = {lane: (step + lane) % 9 for lane in range(len(tasks))}
+        for lane, action in policy.act(now).items():
+            assert tasks[lane].tokenizer.action_space.contains(action)
+            seen[lane].append(now[lane])
+            done[lane].append(action)
+    assert len({len(said) for said in done[0]}) > 1, "texts of several lengths"
+    for lane, one in enumerate(tasks):
+        columns = stack(one.tokenizer.observation_space, seen[lane]), stack(one.tokenizer.action_space, done[lane])
+        shown = slots_of(one.tokenizer.encode_episode(Episode(*columns, np.zeros(5, np.float32), "expert")))
+        acted = [np.concatenate([part.ids for part in step]) for step in policy._episodes[lane].history]
+        for step, ids in zip(shown, acted, strict=True):
+            np.testing.assert_array_equal(step.ids, ids)
+        length = sum(len(step.ids) for step in shown)
+        batch = collate([shown], length, Vocabulary())
+        batch = dataclasses.replace(batch, position=torch.arange(length)[None], segment=torch.ones(1, length, dtype=torch.long))
+        states = unsure_model(batch)[0]
+        separators = (batch.kinds[0] == Kind.SEPARATOR).nonzero()[:, 0]
+        torch.testing.assert_close(torch.stack([each[lane] for each in drawn_from]), states[separators], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("timesteps", [1, 3, None])
+def test_lanes_that_write_do_not_touch_each_other_while_their_windows_slide(unsure_model, task, text, timesteps):
+    tasks = [dataclasses.replace(one, timesteps=timesteps) for one in speakers(task, text, spaces.Text(99, charset=LETTERS))]
+    settings = ActingSettings("none", temperature=1.0, max_text_tokens=12)
+    together = Agent(unsure_model, len(tasks), settings, 0)
+    alone = [Agent(unsure_model, 1, settings, 0) for _ in tasks]
+    for lane, one in enumerate(tasks):
+        together.reset(lane, one, seed=lane)
+        alone[lane].reset(0, one, seed=lane)
+    for step in range(12):
+        now = {lane: "a word " * (1 + (step + lane) % 7) for lane in range(len(tasks))}
+        for lane, action in together.act(now).items():
+            by_itself = alone[lane].act({0: now[lane]})[0]
+            assert str(action) == str(by_itself)
+            history = together._episodes[lane].history
+            assert timesteps is None or len(history) <= timesteps
+            assert sum(len(part.ids) for done in history[:-1] for part in done) < unsure_model.config.context_length
+
+
+def test_a_text_ends_where_the_context_does(unsure_model, task, text):
+    """An observation that leaves room for a token or two gets an action of so many, not a fault."""
+    words = spaces.Text(2000, charset=LETTERS)
+    tokenizer = TimestepTokenizer(words, words, Vocabulary(), text)
+    policy = Agent(unsure_model, 1, ActingSettings("none", max_text_tokens=500), seed=0)
+    policy.reset(0, dataclasses.replace(task, tokenizer=tokenizer), seed=0)
+    for left in (0, 1, 2, 50, 1):
+        observation = " a" * (unsure_model.config.context_length - 2 - left)
+        acted = policy.act({0: observation})[0]
+        if left:
+            assert acted in words
+            assert len(policy._episodes[0].history[-1][1].ids) <= max(left, 2)
+        else:
+            assert "tokens is longer than the context of 128" in str(acted)
 
 
 def test_an_observation_of_more_than_the_local_positions_is_refused_with_both_lengths(tiny_config, text):

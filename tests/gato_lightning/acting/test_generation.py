@@ -22,16 +22,6 @@ def asking(text) -> TimestepTokenizer:
     return TimestepTokenizer(spaces.Dict({"q": spaces.Text(500)}), spaces.Text(50), Vocabulary(), text)
 
 
-@pytest.fixture
-def unsure_model(tiny_config) -> Gato:
-    """A model whose texts differ in length: it ends a text about every third token, and its likeliest tokens are close."""
-    torch.manual_seed(1)
-    model = Gato(tiny_config).eval()
-    with torch.no_grad():
-        model.embedding.table.weight *= 6
-    return model
-
-
 def next_logits(model, tokenizer, observation, ids) -> torch.Tensor:
     """Logits of the text id behind `ids`, by one pass over the whole context, without a cache."""
     [step] = slots_of(tokenizer.encode_observations({key: [value] for key, value in observation.items()}, 1))
