@@ -107,11 +107,11 @@ class TextLeaf(Leaf):
 
 def nearest_text(space: Space, text: str) -> str:
     """A text as a space has it: without the characters that the space lacks, cut where it is too long; where it is too short,
-    filled up with the space's first character."""
+    filled up with the first of its characters in their order."""
     if not isinstance(space, spaces.Text):
         return text
     known = "".join(character for character in text if character in space.character_set)
-    return known[: space.max_length].ljust(space.min_length, space.character_list[0])
+    return known[: space.max_length].ljust(space.min_length, space.characters[0])
 
 
 class ImageLeaf(Leaf):

@@ -58,6 +58,46 @@ def test_noise_does_not_know_the_number():
         assert abs(np.mean(right) - 0.55) < 4 * np.sqrt(0.55 * 0.45 / len(right))
 
 
+class Parser(gymnasium.Env):
+    """A game that knows two commands at a time."""
+
+    observation_space, action_space = spaces.Discrete(9), spaces.Text(20, charset="abcdefgh ")
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.given = []
+        return 0, {"admissible_commands": ["a 0", "b 0"]}
+
+    def step(self, action):
+        self.given.append(action)
+        now = len(self.given)
+        return now, float(action == f"a {now - 1}"), now == 8, False, {"admissible_commands": [f"a {now}", f"b {now}"]}
+
+
+class ParserDataModule(ControlDataModule):
+    domain = "parser"
+    observation_space, action_space = Parser.observation_space, Parser.action_space
+
+    def make_env(self, render_mode=None):
+        return Parser()
+
+    def make_expert(self, env):
+        return lambda observation, executed: f"a {observation}"
+
+
+def test_random_play_and_noise_of_a_text_game_draw_among_what_it_admits():
+    module = ParserDataModule(noise=0.5)
+    returns = [module.random_return(seed) for seed in range(60)]
+    assert abs(np.mean(returns) - 4) < 4 * np.sqrt(2 / 60)
+    executed = []
+    for seed in range(60):
+        played = module.play(seed, np.random.default_rng(seed))
+        assert played.actions == [f"a {t}" for t in range(8)], "recorded is what the expert wants"
+        executed += zip(module.env.given, range(8), strict=True)
+    assert {command for command, t in executed} == {f"{letter} {t}" for letter in "ab" for t in range(8)}
+    assert abs(np.mean([command.startswith("b") for command, _ in executed]) - 0.25) < 4 * np.sqrt(0.1875 / 480)
+
+
 @pytest.mark.parametrize(
     "space",
     [

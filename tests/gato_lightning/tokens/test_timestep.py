@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from gato_lightning.errors import UserError
 from gato_lightning.tokens.any_image import AnyImage
 from gato_lightning.tokens.episode import Episode, stack
+from gato_lightning.tokens.modalities import nearest_text
 from gato_lightning.tokens.text import TextTokenizer
 from gato_lightning.tokens.timestep import TimestepTokenizer
 from gato_lightning.tokens.vocabulary import Kind, Vocabulary
@@ -68,6 +69,60 @@ def test_any_nesting_is_tokenised_and_actions_come_back(observation, action, sep
     # Decoding and encoding again gives the same tokens: a value within half a bin.
     again = Episode(played.observations, stack(action, one.decode_actions(ids)), played.rewards, "again")
     np.testing.assert_array_equal(one.encode_episode(again).ids, steps.ids)
+
+
+texts = st.builds(
+    lambda least, more, charset: spaces.Text(least + more, min_length=least, charset=charset),
+    st.integers(0, 3),
+    st.integers(1, 9),
+    st.sampled_from(["ab", "a bc", "xyz .,!", "äöü€ "]),
+)
+spoken_actions = st.recursive(
+    texts | leaf_spaces,
+    lambda inner: st.one_of(
+        st.lists(inner, min_size=1, max_size=3).map(lambda parts: spaces.Tuple(parts)),
+        st.dictionaries(st.text("abc", min_size=1, max_size=2), inner, min_size=1, max_size=3).map(spaces.Dict),
+    ),
+    max_leaves=5,
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(spoken_actions, st.integers(0, 2**32))
+def test_whatever_tokens_an_action_with_texts_has_it_lies_in_the_space_and_comes_back(action, seed):
+    one, rng = tokenizer(spaces.Discrete(2), action), np.random.default_rng(seed)
+
+    def written() -> list[int]:
+        ids = []
+        for (first, count), kind in zip(one.action_ids.tolist(), one.action_kinds, strict=True):
+            repeats = rng.integers(9) if kind == Kind.ACTION_TEXT else 1
+            ids += [first + int(rng.integers(3, count)) if count > 3 else first for _ in range(repeats)]
+            ids += [one.text.end] if kind == Kind.ACTION_TEXT else []
+        return ids
+
+    done = one.decode_actions([written() for _ in range(5)])
+    assert all(action.contains(value) for value in done)
+    encoded = one.encode_actions(done)
+    shown = one.encode_episode(Episode(np.zeros(5, int), stack(action, done), np.zeros(5), "x"))
+    np.testing.assert_array_equal(np.concatenate([np.r_[0, VOCABULARY.separator, ids] for ids, _ in encoded]), shown.ids)
+    for (ids, kinds), layout in zip(encoded, shown.layout, strict=True):
+        assert kinds.tolist() == list(shown.layouts[layout].kinds[2:])
+        again = one.encode_actions(one.decode_actions([ids.tolist()]))[0]
+        np.testing.assert_array_equal(again[0], ids)
+
+
+@pytest.mark.parametrize(
+    ("space", "text", "expected"),
+    [
+        (spaces.Text(5, charset="go ant"), "go no\uffffth, then", "go no"),
+        (spaces.Text(9, min_length=3, charset="ba"), "bc", "baa"),
+        (spaces.Text(9, min_length=1, charset="ba"), "", "a"),
+        (spaces.Text(9, min_length=0, charset="ba"), "?", ""),
+    ],
+)
+def test_a_text_outside_its_space_becomes_the_nearest_within(space, text, expected):
+    assert nearest_text(space, text) == expected
+    assert space.contains(expected)
 
 
 def test_order_is_text_images_tensors_then_separator_then_action():
