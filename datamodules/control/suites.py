@@ -198,6 +198,16 @@ def _atari(game: str) -> Task:
     return Task(f"atari-{_hyphened(game)}", "atari", "atari", "datamodules.AtariDataModule", {"game": game}, training)
 
 
+def _fetch(name: str, env_id: str, **training: Any) -> Task:
+    where = "datamodules.RoboticsDataModule"
+    return Task(f"fetch-{name}", "robotics", "robotics", where, {"env_id": env_id}, {"episodes": 300, **_NOISY, **training})
+
+
+def _point_maze(maze: str) -> Task:
+    where, training = "datamodules.RoboticsDataModule", {"episodes": 300, "noise": 0.3, "min_score": None}
+    return Task(f"pointmaze-{maze.lower()}", "robotics", "robotics", where, {"env_id": f"PointMaze_{maze}-v3"}, training)
+
+
 SUITES: dict[str, tuple[Task, ...]] = {
     "babyai": tuple(map(_babyai, _BABYAI)),
     "minigrid": tuple(map(_minigrid, _MINIGRID)),
@@ -229,5 +239,12 @@ SUITES: dict[str, tuple[Task, ...]] = {
         _mujoco("ant", "Ant-v5"),
     ),
     "dm_control": tuple(map(_dm_control, _DM_CONTROL)),
+    "robotics": (
+        _fetch("reach", "FetchReach-v4"),
+        _fetch("push", "FetchPush-v4"),
+        _fetch("pick-and-place", "FetchPickAndPlace-v4"),
+        _fetch("slide", "FetchSlide-v4", noise=0.0),
+        *map(_point_maze, ("Open", "UMaze", "Medium", "Large")),
+    ),
 }
 TASKS: dict[str, Task] = {task.name: task for tasks in SUITES.values() for task in tasks}
