@@ -25,10 +25,11 @@ import numpy as np
 
 from datamodules.control.environment_task import seed_ranges
 from datamodules.control.expert_task import ControlDataModule
-from datamodules.control.minari_files import episode_metadata, plain_space, versions, write_episode, write_metadata
+from datamodules.control.minari_files import episode_metadata, versions, write_episode, write_metadata
 from datamodules.control.suites import Task
 from gato_lightning.errors import ExpertFailure, UserError, said
 from gato_lightning.sequences.tasks import DEMONSTRATION_SEED, REFERENCE_SEED
+from gato_lightning.tokens.episode import plain_space
 
 Player = Literal["expert", "random"]
 DATASET = "expert-v0"  # behind the task's name

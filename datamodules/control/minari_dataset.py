@@ -16,12 +16,11 @@ from minari.storage import get_dataset_path
 
 from datamodules.base.task import Job, Measurement, Split
 from datamodules.control.environment_task import EnvironmentTask, seed_ranges
-from datamodules.control.minari_files import plain_space, space_of_parts
 from gato_lightning.common.settings import FiniteFloat, PositiveFloat, PositiveInt
 from gato_lightning.errors import UserError, unknown
 from gato_lightning.sequences.store import TokenEpisode
 from gato_lightning.sequences.tasks import MAX_EPISODE_STEPS, REFERENCE_SEED, ControlTask, Reference
-from gato_lightning.tokens.episode import Episode, is_text, map_space
+from gato_lightning.tokens.episode import Episode, is_text, map_space, plain_space, space_of_parts
 
 
 class MinariDataModule(EnvironmentTask):

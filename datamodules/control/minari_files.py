@@ -9,7 +9,6 @@ import contextlib
 import functools
 import importlib.metadata
 import json
-import string
 from pathlib import Path
 from typing import Any
 
@@ -40,21 +39,6 @@ _DECIDING = (
     "shimmy",
     "stable-baselines3",
 )
-
-
-def plain_space(space: Space) -> Space:
-    """The space in types that Minari can write down: MiniGrid's missions become `Text`."""
-
-    def plain(leaf: Space, path: tuple[Any, ...]) -> Space:
-        mission = is_text(leaf) and not isinstance(leaf, spaces.Text)
-        return spaces.Text(max_length=1000, charset=string.printable) if mission else leaf
-
-    return map_space(plain, space, nest=space_of_parts)
-
-
-def space_of_parts(space: Space, path: tuple[Any, ...], parts: dict[Any, Space]) -> Space:
-    """A `Dict` or `Tuple` like the given one, of other parts."""
-    return spaces.Tuple(parts.values()) if isinstance(space, spaces.Tuple) else spaces.Dict(parts)
 
 
 def write_episode(path: Path, observation_space: Space, action_space: Space, trajectory: Trajectory) -> None:

@@ -13,14 +13,12 @@ from PIL import Image
 from gato_lightning.acting.generation import generate_text
 from gato_lightning.acting.sampling import DecodingSettings
 from gato_lightning.errors import UserError, unknown
-from gato_lightning.model.checkpoint import MARK, check_tokenizer, load_checkpoint
-from gato_lightning.model.config import GatoConfig
+from gato_lightning.model.checkpoint import MARK, check_tokenizer, load_checkpoint, load_model
 from gato_lightning.model.gato import Gato
 from gato_lightning.tokens.any_image import AnyImage
 from gato_lightning.tokens.image_files import ImageSettings
 from gato_lightning.tokens.text import TextTokenizer
 from gato_lightning.tokens.timestep import TimestepTokenizer
-from gato_lightning.tokens.vocabulary import Vocabulary
 
 Picture = str | Path | bytes | np.ndarray  # a file, what is in it, or uint8 (H, W, 3)
 
@@ -52,11 +50,9 @@ class Writer:
         stored = checkpoint[MARK]
         text = TextTokenizer(tokenizer_path or stored.get("tokenizer_path"))
         check_tokenizer(stored, text)
-        model = Gato(GatoConfig(**{**stored["config"], "vocabulary": Vocabulary(**stored["config"]["vocabulary"])}))
-        weights = {name.removeprefix("model."): value for name, value in checkpoint["state_dict"].items()}
-        model.load_state_dict(weights)
+        model = load_model(checkpoint)
         images = {name: (domain, ImageSettings(**how)) for name, (domain, how) in stored.get("images", {}).items()}
-        return cls(model.eval(), text, images)
+        return cls(model, text, images)
 
     def caption(
         self,

@@ -34,10 +34,12 @@ from gato_lightning.cli.commands import call
 from gato_lightning.cli.config_files import read_config_files, split_config_args, to_yaml
 from gato_lightning.cli.explain import explain
 from gato_lightning.cli.quiet import quiet
-from gato_lightning.cli.run_config import SaveRunConfig, config_beside
+from gato_lightning.cli.run_config import SaveRunConfig
 from gato_lightning.cli.task_stanzas import bad_stanza, check_task_names, stanzas, task_overrides
 from gato_lightning.errors import UserError, mistake_in
 from gato_lightning.model.checkpoint import differences
+from gato_lightning.model.pretrained import WEIGHTS, find
+from gato_lightning.training.run_folder import config_beside
 from gato_lightning.training.trainer import GatoTrainer
 
 # Lightning's Timer has an enum for a default where it says `str`, and a config that holds it could not be written.
@@ -65,8 +67,8 @@ class GatoCLI(LightningCLI):
         args: list[str],
         commands: Iterable[str] = (),
     ) -> None:
-        files, self.overrides = split_config_args(args)
-        if not files and (checkpoint := _value_of("--ckpt_path", args)):
+        files, self.overrides = split_config_args(with_pretrained(args))
+        if not files and (checkpoint := _value_of("--ckpt_path", self.overrides)):
             files = [config_beside(checkpoint)]
         self.file_config = read_config_files(files, getattr(datamodule_class, "expand", lambda data: data))
         self.tasks_type = get_type_hints(vars(datamodule_class)["__init__"])["tasks"]
@@ -102,10 +104,10 @@ class GatoCLI(LightningCLI):
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
-        """Lightning's four, and `rollout`; for each, the arguments that are not the user's to give."""
+        """Lightning's four, `rollout` and `export`; for each, the arguments that are not the user's to give."""
         # `weights_only` is no choice here: see `GatoCheckpointIO`.
         skipped = {name: {*skip, "weights_only"} for name, skip in LightningCLI.subcommands().items()}
-        return {**skipped, "rollout": {"model", "datamodule"}}
+        return {**skipped, **{name: {"model", "datamodule"} for name in ("rollout", "export")}}
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Adds `vars`, for values that several settings share, and hands the data what it shares with the model."""
@@ -218,6 +220,23 @@ def _give_up(message: str, error: Exception) -> NoReturn:
     message = message.rpartition("UserError: ")[2]
     print(f"error: {' '.join(message.split())}", file=sys.stderr)
     raise SystemExit(2) from error
+
+
+def with_pretrained(args: list[str]) -> list[str]:
+    """Returns a command line with `--pretrained NAME` written out as the checkpoint of that model.
+
+    Raises:
+        UserError: there is no such model.
+    """
+    name = _value_of("--pretrained", args)
+    if name is None:
+        return args
+    folder = find(name)
+    place = next(i for i, arg in enumerate(args) if arg.startswith("--pretrained"))
+    rest = args[:place] + args[place + (1 if "=" in args[place] else 2) :]
+    if args[:1] == ["rollout"] and _value_of("--output", args) is None:
+        rest += ["--output", f"{folder.name}.rollout.json"]  # in the working directory, not in the package
+    return [*rest, "--ckpt_path", str(folder / WEIGHTS)]
 
 
 def _value_of(option: str, args: list[str]) -> str | None:

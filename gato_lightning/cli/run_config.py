@@ -7,8 +7,6 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, SaveConfigCallback
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from gato_lightning.errors import UserError
-
 # What describes the run; the rest (`ckpt_path`, `verbose`, ...) describes one call of one subcommand, and would make
 # the file unfit for the others.
 _SECTIONS = ("seed_everything", "vars", "trainer", "model", "data")
@@ -42,16 +40,3 @@ class SaveRunConfig(SaveConfigCallback):
         if isinstance(logger, TensorBoardLogger):
             # TensorBoard renders Markdown, in which four spaces keep a text as it is.
             logger.experiment.add_text("config", "".join(f"    {line}\n" for line in text.splitlines()))
-
-
-def config_beside(checkpoint: str) -> str:
-    """The `config.yaml` of the run that wrote a checkpoint.
-
-    Raises:
-        UserError: When there is none.
-    """
-    # A ModelCheckpoint writes into the folder `checkpoints` of the run's log folder, unless told otherwise.
-    for folder in list(Path(checkpoint).absolute().parents)[:2]:
-        if (folder / "config.yaml").is_file():
-            return str(folder / "config.yaml")
-    raise UserError(f"no --config given, and no config.yaml beside {checkpoint}")

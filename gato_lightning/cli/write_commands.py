@@ -23,6 +23,7 @@ from gato_lightning.acting.writer import Picture, Writer
 from gato_lightning.common.settings import PositiveInt, Seed, check_settings
 from gato_lightning.errors import UserError
 from gato_lightning.model.precision import arithmetic
+from gato_lightning.model.pretrained import WEIGHTS, find
 from gato_lightning.tokens.tokenizer_training import train_tokenizer
 from gato_lightning.tokens.vocabulary import NUM_TEXT
 
@@ -32,6 +33,7 @@ LOGS = Path("logs")
 def caption(
     images: list[str],
     ckpt_path: str | None = None,
+    pretrained: str | None = None,
     tokenizer_path: str | None = None,
     task: str | None = None,
     seed: Seed = 0,
@@ -42,13 +44,14 @@ def caption(
     Args:
         images: image files.
         ckpt_path: the checkpoint; by default the newest below logs.
+        pretrained: a pretrained model in place of a checkpoint: a shipped name, such as gato-small, or a folder.
         tokenizer_path: by default the text tokenizer that it was trained with.
         task: the task whose way of resizing images is used.
         seed: of what is drawn; 0 or more.
         decoding: as of `DecodingSettings`.
     """
     settings = DecodingSettings(**decoding)
-    writer, generator = _load(ckpt_path, tokenizer_path, seed)
+    writer, generator = _load(ckpt_path, pretrained, tokenizer_path, seed)
     with _arithmetic(writer):
         texts = writer.caption(images, settings, task, generator)
     for image, text in zip(images, texts, strict=True):
@@ -59,6 +62,7 @@ def answer(
     image: str,
     question: str,
     ckpt_path: str | None = None,
+    pretrained: str | None = None,
     tokenizer_path: str | None = None,
     task: str | None = None,
     seed: Seed = 0,
@@ -70,28 +74,36 @@ def answer(
         image: an image file.
         question: what to answer.
         ckpt_path: the checkpoint; by default the newest below logs.
+        pretrained: a pretrained model in place of a checkpoint: a shipped name, such as gato-small, or a folder.
         tokenizer_path: by default the text tokenizer that it was trained with.
         task: the task whose way of resizing images is used.
         seed: of what is drawn; 0 or more.
         decoding: as of `DecodingSettings`.
     """
     settings = DecodingSettings(**decoding)
-    writer, generator = _load(ckpt_path, tokenizer_path, seed)
+    writer, generator = _load(ckpt_path, pretrained, tokenizer_path, seed)
     with _arithmetic(writer):
         print(writer.answer([image], [question], settings, task, generator)[0])
 
 
-def chat(ckpt_path: str | None = None, tokenizer_path: str | None = None, seed: Seed = 0, **decoding: Any) -> None:
+def chat(
+    ckpt_path: str | None = None,
+    pretrained: str | None = None,
+    tokenizer_path: str | None = None,
+    seed: Seed = 0,
+    **decoding: Any,
+) -> None:
     """Talks with the model, line by line from standard input: `/image FILE` shows it a picture, `/quit` ends.
 
     Args:
         ckpt_path: the checkpoint; by default the newest below logs.
+        pretrained: a pretrained model in place of a checkpoint: a shipped name, such as gato-small, or a folder.
         tokenizer_path: by default the text tokenizer that it was trained with.
         seed: of what is drawn; 0 or more.
         decoding: as of `DecodingSettings`.
     """
     settings = DecodingSettings(**decoding)
-    writer, generator = _load(ckpt_path, tokenizer_path, seed)
+    writer, generator = _load(ckpt_path, pretrained, tokenizer_path, seed)
     talk, images = Chat(writer, settings, generator), list[Picture]()
     prompt = "> " if sys.stdin.isatty() else ""
     with contextlib.suppress(EOFError, KeyboardInterrupt), _arithmetic(writer):
@@ -120,10 +132,15 @@ def tokenizer(texts: list[str], vocab_size: PositiveInt = NUM_TEXT, output: str 
     print(f"tokenizer written to {output}; use it by --data.tokenizer_path {output}")
 
 
-def _load(ckpt_path: str | None, tokenizer_path: str | None, seed: Seed) -> tuple[Writer, torch.Generator]:
+def _load(
+    ckpt_path: str | None, pretrained: str | None, tokenizer_path: str | None, seed: Seed
+) -> tuple[Writer, torch.Generator]:
     """The model of a checkpoint, on a GPU where there is one, and the randomness of what it writes."""
     check_settings(locals(), _load)
-    writer = Writer.from_checkpoint(Path(ckpt_path) if ckpt_path else _newest_checkpoint(), tokenizer_path)
+    if ckpt_path and pretrained:
+        raise UserError("--ckpt_path and --pretrained: expected one of them")
+    chosen = find(pretrained) / WEIGHTS if pretrained else Path(ckpt_path) if ckpt_path else _newest_checkpoint()
+    writer = Writer.from_checkpoint(chosen, tokenizer_path)
     writer.model.to("cuda" if torch.cuda.is_available() else "cpu")
     return writer, torch.Generator().manual_seed(seed)
 

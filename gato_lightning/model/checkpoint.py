@@ -15,7 +15,11 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.plugins.io.wrapper import _WrappingCheckpointIO
 
 from gato_lightning.errors import UserError, did_you_mean
+from gato_lightning.model.config import GatoConfig
+from gato_lightning.model.gato import Gato
+from gato_lightning.model.pretrained import WEIGHTS, read_settings, read_weights
 from gato_lightning.tokens.text import TextTokenizer
+from gato_lightning.tokens.vocabulary import Vocabulary
 
 MARK = "gato_lightning"  # the key that `GatoModule.on_save_checkpoint` writes
 METADATA = "meta.pt"  # of a sharded checkpoint, which is a folder: all but weights and optimiser
@@ -25,7 +29,7 @@ def load_checkpoint(path: str | Path, mmap: bool = False) -> dict[str, Any]:
     """Reads a checkpoint onto the CPU.
 
     Args:
-        path: The file.
+        path: The file; or the `model.safetensors` of a pretrained model.
         mmap: Leaves the tensors on disk until they are used; for a look at what else is in the file.
 
     Raises:
@@ -33,6 +37,8 @@ def load_checkpoint(path: str | Path, mmap: bool = False) -> dict[str, Any]:
             plain values.
     """
     path = Path(path)
+    if path.name == WEIGHTS:  # of a pretrained model
+        return {"state_dict": read_weights(path.parent), MARK: read_settings(path.parent)}
     if (path / METADATA).is_file():
         one_file = f"python -m lightning.pytorch.utilities.consolidate_checkpoint {path}"
         raise UserError(f"{path} is a sharded checkpoint; `{one_file}` makes one file of it")
@@ -43,6 +49,22 @@ def load_checkpoint(path: str | Path, mmap: bool = False) -> dict[str, Any]:
     if not zipfile.is_zipfile(path):
         raise UserError(f"{path} is not a checkpoint, or was cut short")
     return _checked(path, lambda: torch.load(path, map_location="cpu", weights_only=True, mmap=mmap))
+
+
+def load_model(checkpoint: Mapping[str, Any]) -> Gato:
+    """Returns the model of a checkpoint, in evaluation mode.
+
+    Raises:
+        UserError: the weights do not fit the settings.
+    """
+    config = checkpoint[MARK]["config"]
+    model = Gato(GatoConfig(**{**config, "vocabulary": Vocabulary(**config["vocabulary"])}))
+    weights = {name.removeprefix("model."): value for name, value in checkpoint["state_dict"].items()}
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise UserError(f"the weights do not fit the model's settings: {' '.join(str(error).split())[:300]}") from error
+    return model.eval()
 
 
 def _checked(path: Any, read: Callable[[], Any]) -> dict[str, Any]:

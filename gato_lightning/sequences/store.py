@@ -111,6 +111,22 @@ class EpisodeStore:
     def num_slots(self) -> int:
         return len(self.ids)
 
+    def episode(self, number: int) -> TokenEpisode:
+        """Reads an episode back, without its examples."""
+        first, end = (int(i) for i in self.first_timestep[number : number + 2])
+        slots = slice(int(self.first_slot[first]), int(self.first_slot[end]))
+        used, index = np.unique(
+            self.patch_index[int(self.first_patch[first]) : int(self.first_patch[end])], return_inverse=True
+        )
+        timesteps = TokenTimesteps(
+            ids=self.ids[slots],
+            layouts=self.layouts,
+            layout=self.layout[first:end].astype(np.int64),
+            patches=self.patches[used],
+            patch_index=index.reshape(-1),
+        )
+        return TokenEpisode(timesteps, float(self.returns[number]), self.meta["sources"][int(self.source[number])])
+
     @cached_property
     def examples(self) -> dict[int, Example]:
         """By timestep, those that text is to be written for."""

@@ -1,5 +1,6 @@
 """An episode: one whole run of an environment, or one example of a data set, as columns over timesteps."""
 
+import string
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -89,3 +90,18 @@ def stack(space: Space, values: Sequence[Any]) -> Any:
         return list(parts) if is_text(leaf) or isinstance(leaf, AnyImage) else np.asarray(parts)
 
     return map_space(column, space, *values)
+
+
+def plain_space(space: Space) -> Space:
+    """The space in types of Gymnasium's own, which can be written down: MiniGrid's missions become `Text`."""
+
+    def plain(leaf: Space, path: tuple[Any, ...]) -> Space:
+        mission = is_text(leaf) and not isinstance(leaf, spaces.Text)
+        return spaces.Text(max_length=1000, charset=string.printable) if mission else leaf
+
+    return map_space(plain, space, nest=space_of_parts)
+
+
+def space_of_parts(space: Space, path: tuple[Any, ...], parts: dict[Any, Space]) -> Space:
+    """A `Dict` or `Tuple` like the given one, of other parts."""
+    return spaces.Tuple(parts.values()) if isinstance(space, spaces.Tuple) else spaces.Dict(parts)

@@ -31,8 +31,10 @@ from gato_lightning.evaluation.scores import EpisodeResult, TaskScore
 from gato_lightning.model.checkpoint import GatoCheckpointIO
 from gato_lightning.model.precision import PrecisionChoice, choose_precision
 from gato_lightning.sequences.tasks import FINAL_SEED, ControlTask
+from gato_lightning.training.export import export_run
 from gato_lightning.training.last_checkpoint import LastCheckpoint
 from gato_lightning.training.progress_bar import StepProgressBar
+from gato_lightning.training.run_folder import config_beside
 
 
 class GatoTrainer(Trainer):
@@ -148,6 +150,30 @@ class GatoTrainer(Trainer):
             Console().print(score_tables(scores))
             print(f"scores written to {path}")
         return scores
+
+    def export(self, model: Any, datamodule: Any, ckpt_path: str | None = None, output: str | None = None) -> None:
+        """Writes a checkpoint as a pretrained folder: safetensors, prompts of its control tasks, config and model card.
+
+        Args:
+            model: a GatoModule.
+            datamodule: the mixture of the run.
+            ckpt_path: the checkpoint.
+            output: the folder to write.
+
+        Raises:
+            UserError: a path that is missing or cannot be written.
+        """
+        if ckpt_path is None or output is None:
+            raise UserError("export needs --ckpt_path and --output FOLDER")
+        check_folder(Path(output), f"--output {output}")
+        checkpoint = self.strategy.checkpoint_io.load_checkpoint(ckpt_path)
+        self._prepare(model, datamodule)
+        tasks = self._loaded(model, datamodule, checkpoint, None, None)
+        run = Path(config_beside(ckpt_path)).parent
+        report = run / "report.json"
+        config = (run / "config.yaml").read_text(encoding="utf-8")
+        export_run(Path(output), checkpoint, tasks, config, report if report.exists() else None)
+        print(f"pretrained model written to {output}")
 
     def _prepare(self, model: Any, datamodule: Any) -> None:
         """Makes the ranks known to each other, and the stores."""

@@ -4,7 +4,7 @@ import gymnasium
 import pytest
 from gymnasium import spaces
 
-from datamodules.control.minari_files import plain_space
+from gato_lightning.tokens.episode import plain_space
 
 
 def test_missions_are_written_as_text():
