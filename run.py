@@ -1,24 +1,6 @@
 """Trains, tests and plays Gato: `python run.py fit --config conf/gato_small.yaml`, `python run.py --help`."""
 
-from datamodules.mixture import MixtureDataModule
-from gato_lightning.cli.main import run
-from gato_lightning.training.module import GatoModule
-
-# Beside fit, validate, test, predict and rollout.
-COMMANDS = {
-    "collect": "datamodules.collecting.collect_command:collect",
-    "report": "gato_lightning.evaluation.report_page:report",
-    "caption": "gato_lightning.cli.write_commands:caption",
-    "answer": "gato_lightning.cli.write_commands:answer",
-    "chat": "gato_lightning.cli.write_commands:chat",
-    "tokenizer": "gato_lightning.cli.write_commands:tokenizer",
-}
-
-
-def main(args: list[str] | None = None) -> None:
-    """Runs the command line `args`, by default that of the process."""
-    run(GatoModule, MixtureDataModule, args, COMMANDS)
-
+from datamodules.command_line import main
 
 if __name__ == "__main__":
     main()

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -163,6 +163,27 @@ class MixtureDataModule(LightningDataModule):
         """Domain and image settings of each task that has images from files, as plain values."""
         tasks = {name: spec.datamodule for name, spec in self.tasks.items()}
         return {name: (task.domain, asdict(task.images)) for name, task in tasks.items() if task.images}
+
+    def restrict(self, names: Collection[str] | None, domains: Collection[str] | None) -> None:
+        """Leaves only some tasks in the mixture, so that nothing is prepared for the others.
+
+        Args:
+            names: names of the tasks to keep; None: all.
+            domains: domains of the tasks to keep; None: all.
+
+        Raises:
+            UserError: a name or a domain that no task has.
+        """
+        known = {spec.datamodule.domain for spec in self.tasks.values()}
+        for given, found, kind in ((names, self.tasks.keys(), "control task"), (domains, known, "suite")):
+            for one in given or ():
+                if one not in found:
+                    raise unknown(kind, one, found)
+        self.tasks = {
+            name: spec
+            for name, spec in self.tasks.items()
+            if (names is None or name in names) and (domains is None or spec.datamodule.domain in domains)
+        }
 
     def prepare_data(self) -> None:
         """Makes the stores that are missing."""

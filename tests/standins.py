@@ -122,6 +122,9 @@ class Mixture(LightningDataModule):
         self.tasks, self.batch_size, self.context_length = tasks, batch_size, context_length
         Mixture.last = self
 
+    def restrict(self, names: list[str] | None, domains: list[str] | None) -> None:
+        """Its control tasks are no stanzas, so there is nothing to leave out."""
+
     def prepare_data(self) -> None:
         for stanza in self.tasks.values():
             stanza.datamodule.prepare_data()

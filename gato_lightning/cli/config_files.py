@@ -49,12 +49,22 @@ for _class in (_Loader, _Dumper):
     )
 
 
+SHIPPED = Path(__file__).parents[1] / "conf"  # in a clone, a link to the folder at its top
+
+
+def find_config(path: str) -> Path:
+    """Returns the file of that path; where there is none, that of the package, with or without `conf/` in front."""
+    name = Path(path).relative_to("conf") if Path(path).parts[:1] == ("conf",) else Path(path)
+    return SHIPPED / name if not Path(path).exists() and (SHIPPED / name).is_file() else Path(path)
+
+
 def read_config(path: str) -> dict[str, Any]:
     """Reads one YAML file; every mistake is a `UserError` that names the file and, where there is one, the line."""
     try:
-        content = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_Loader)
+        content = yaml.load(find_config(path).read_text(encoding="utf-8"), Loader=_Loader)
     except FileNotFoundError:
-        hint = did_you_mean(path, map(str, Path(path).parent.glob("*.yaml")))
+        shipped = (str(file.relative_to(SHIPPED)) for file in SHIPPED.rglob("*.yaml"))
+        hint = did_you_mean(path, [*map(str, Path(path).parent.glob("*.yaml")), *shipped])
         raise UserError(f"config file {path} does not exist{hint}") from None
     except UnicodeDecodeError:
         raise UserError(f"{path}: not a text file") from None

@@ -111,6 +111,8 @@ class GatoTrainer(Trainer):
         _check_outputs(path, bool(videos))
         checkpoint = self.strategy.checkpoint_io.load_checkpoint(ckpt_path)
 
+        datamodule.restrict(_names(tasks), _names(suite))
+
         def played() -> list[TaskScore]:
             self._prepare(model, datamodule)
             with together():
