@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "base.task": ["TaskDataModule"],
         "control.atari": ["AtariDataModule"],
         "control.babyai": ["BabyAIDataModule"],
+        "control.board_games": ["BoardGameDataModule"],
         "control.box2d": ["Box2DDataModule"],
         "control.classic_control": ["ClassicControlDataModule"],
         "control.dm_control": ["DmControlDataModule"],

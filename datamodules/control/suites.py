@@ -148,6 +148,9 @@ _DM_CONTROL = """
 _ATARI = ("Assault", "Boxing", "Breakout", "Enduro", "Freeway", "Gopher", "Pong", "RoadRunner", "SpaceInvaders")
 
 
+_BOARD = ("tictactoe", "connect-four", "four-in-a-row-5x5", "breakthrough-5x5", "hex-5x5", "clobber-4x4", "nim", "nim-misere")
+
+
 def _babyai(level: str) -> Task:
     env_id = f"BabyAI-{level}" if "-v" in level else f"BabyAI-{level}-v0"
     name = f"babyai-{_hyphened(level.partition('-v')[0])}"
@@ -158,7 +161,14 @@ def _minigrid(level: str) -> Task:
     env_id = f"MiniGrid-{level}" if "-v" in level else f"MiniGrid-{level}-v0"
     name = re.sub(r"(?<=[a-z0-9])(?=S\d|Random)", "-", level.partition("-v")[0]).lower()  # MemoryS17Random -> memory-s17-random
     where, training = "datamodules.MiniGridDataModule", {"episodes": 200, **_NOISY, "tile_size": 8}
+    if level.startswith("Memory"):
+        training["timesteps"] = 16  # of which the first show what to look for
     return Task(f"minigrid-{name}", "minigrid", "minigrid", where, {"env_id": env_id}, training)
+
+
+def _board(game: str) -> Task:
+    where, training = "datamodules.BoardGameDataModule", {"episodes": 1000, **_NOISY}
+    return Task(f"board-{game}", "board", "board", where, {"game": game}, training)
 
 
 def _metaworld(task: str) -> Task:
@@ -211,6 +221,7 @@ def _point_maze(maze: str) -> Task:
 SUITES: dict[str, tuple[Task, ...]] = {
     "babyai": tuple(map(_babyai, _BABYAI)),
     "minigrid": tuple(map(_minigrid, _MINIGRID)),
+    "board": tuple(map(_board, _BOARD)),
     "metaworld": tuple(map(_metaworld, _METAWORLD)),
     "classic": (
         _classic("cartpole", "CartPole-v1", noise=0.2),
