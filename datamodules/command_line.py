@@ -7,6 +7,7 @@ from gato_lightning.training.module import GatoModule
 # Commands beside fit, validate, test, predict, rollout and export.
 COMMANDS = {
     "collect": "datamodules.collecting.collect_command:collect",
+    "expert": "datamodules.control.training.expert_command:expert",
     "report": "gato_lightning.evaluation.report_page:report",
     "caption": "gato_lightning.cli.write_commands:caption",
     "answer": "gato_lightning.cli.write_commands:answer",

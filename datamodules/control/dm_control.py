@@ -1,11 +1,11 @@
-"""dm_control: DeepMind's control suite through Gymnasium's interface, with linear experts as for MuJoCo."""
+"""dm_control: DeepMind's control suite through Gymnasium's interface, with experts as for MuJoCo."""
 
 import warnings
 from collections.abc import Collection
 
 import gymnasium
 
-from datamodules.control.experts.linear_policy import EXPERTS
+from datamodules.control.experts.network_policy import EXPERTS
 from datamodules.control.mujoco import MujocoDataModule
 from gato_lightning.errors import UserError
 

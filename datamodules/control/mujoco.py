@@ -1,4 +1,4 @@
-"""MuJoCo: Gymnasium's robots, each with a linear expert that scripts/train_experts.py made."""
+"""MuJoCo: Gymnasium's robots, each with an expert that `python run.py expert` made."""
 
 import hashlib
 import os
@@ -10,7 +10,7 @@ from typing import Any
 import gymnasium
 
 from datamodules.control.expert_task import Expert
-from datamodules.control.experts.linear_policy import EXPERTS, LinearPolicy
+from datamodules.control.experts.network_policy import EXPERTS, NetworkPolicy
 from datamodules.control.gym_suite import GymDataModule
 
 
@@ -31,21 +31,22 @@ class MujocoDataModule(GymDataModule):
         return super().make_env(render_mode)
 
     @cached_property
-    def policy(self) -> LinearPolicy:
+    def policy(self) -> NetworkPolicy:
         """The expert."""
-        return LinearPolicy.load(EXPERTS / f"{self.env_id}.safetensors")
+        return NetworkPolicy.load(EXPERTS / f"{self.env_id}.safetensors")
 
     @property
     def expert_name(self) -> str:
-        return f"this project's linear policy for {self.env_id}"
+        return f"this project's policy for {self.env_id}"
 
     def settings(self) -> dict[str, Any]:
         """The arguments, and the expert itself: a better one shows its demonstrations anew."""
-        numbers = self.policy.weight.tobytes() + self.policy.bias.tobytes()
-        return {**super().settings(), "expert": hashlib.sha256(numbers).hexdigest()}
+        numbers = hashlib.sha256(b"".join(tensor.tobytes() for tensor in self.policy.tensors().values()))
+        return {**super().settings(), "expert": numbers.hexdigest()}
 
     def make_expert(self, env: gymnasium.Env) -> Expert:
-        return self.policy.actor(self.action_space)
+        act = self.policy.actor(env)
+        return lambda observation, executed: act(observation)
 
 
 def draw_without_display() -> None:

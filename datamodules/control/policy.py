@@ -11,7 +11,7 @@ import gymnasium
 from datamodules.control.expert_task import Expert
 from datamodules.control.experts.stable_baselines import StableBaselines
 from datamodules.control.gym_suite import GymDataModule
-from gato_lightning.errors import UserError
+from gato_lightning.errors import UserError, unknown
 
 
 class PolicyDataModule(GymDataModule):
@@ -31,10 +31,7 @@ class PolicyDataModule(GymDataModule):
     domain = "gymnasium"
 
     def __init__(self, env_id: str, policy: str | Callable[..., Any], **kwargs: Any) -> None:
-        package, _, _ = env_id.rpartition(":")
-        if package:
-            _imported(package, f"environment '{env_id}'")
-        super().__init__(env_id=env_id.rpartition(":")[2], **kwargs)
+        super().__init__(env_id=registered(env_id), **kwargs)
         self.policy = find_policy(policy) if isinstance(policy, str) else policy
         self._name = policy if isinstance(policy, str) else getattr(policy, "__qualname__", type(policy).__qualname__)
 
@@ -57,6 +54,25 @@ class PolicyDataModule(GymDataModule):
         made = isinstance(self.policy, type | StableBaselines)
         act = self.policy(env) if made else self.policy
         return lambda observation, executed: act(observation)
+
+
+def registered(env_id: str) -> str:
+    """Returns the name that Gymnasium knows an environment by, after importing the package that registers it.
+
+    Args:
+        env_id: `Name-v0`, `package:Name-v0`, or `dm_control/task-v0`, which shimmy registers.
+
+    Raises:
+        UserError: the package cannot be imported, or it registers no such environment.
+    """
+    package, _, name = env_id.rpartition(":")
+    if package:
+        _imported(package, f"environment '{env_id}'")
+    if name.startswith("dm_control/"):
+        _imported("shimmy", f"environment '{env_id}'")
+    if name not in gymnasium.registry:
+        raise unknown("environment", name, gymnasium.registry)
+    return name
 
 
 def find_policy(name: str) -> Callable[..., Any]:

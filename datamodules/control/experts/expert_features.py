@@ -24,11 +24,6 @@ def flat(observation: Any) -> np.ndarray:
     return observation
 
 
-def state(size: int | None = None) -> Features:
-    """The first `size` numbers of the observation, or all."""
-    return lambda observation, timestep: flat(observation)[:size]
-
-
 def gait(period: float, size: int | None = None) -> Features:
     """The state, and the sine and cosine of a clock.
 
@@ -153,6 +148,5 @@ FEATURES: dict[str, Callable[..., Features]] = {
     "gait": gait,
     "pusher": pusher,
     "reacher": reacher,
-    "state": state,
     "swing_up": swing_up,
 }

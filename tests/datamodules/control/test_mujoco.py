@@ -26,7 +26,7 @@ def test_a_better_expert_shows_its_demonstrations_anew(monkeypatch):
     module = MujocoDataModule("Reacher-v5")
     before = module.settings()
     assert before == MujocoDataModule("Reacher-v5").settings()
-    module.policy.weight[0, 0] += 0.1
+    module.policy.weights[0][0, 0] += 0.1
     assert module.settings() != before
 
 
