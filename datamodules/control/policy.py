@@ -31,7 +31,7 @@ class PolicyDataModule(GymDataModule):
     domain = "gymnasium"
 
     def __init__(self, env_id: str, policy: str | Callable[..., Any], **kwargs: Any) -> None:
-        super().__init__(env_id=registered(env_id), **kwargs)
+        super().__init__(env_id=import_environment(env_id), **kwargs)
         self.policy = find_policy(policy) if isinstance(policy, str) else policy
         self._name = policy if isinstance(policy, str) else getattr(policy, "__qualname__", type(policy).__qualname__)
 
@@ -56,20 +56,30 @@ class PolicyDataModule(GymDataModule):
         return lambda observation, executed: act(observation)
 
 
-def registered(env_id: str) -> str:
-    """Returns the name that Gymnasium knows an environment by, after importing the package that registers it.
+def import_environment(env_id: str) -> str:
+    """Imports the package that registers an environment, and returns the name that Gymnasium then knows it by.
 
     Args:
         env_id: `Name-v0`, `package:Name-v0`, or `dm_control/task-v0`, which shimmy registers.
 
     Raises:
-        UserError: the package cannot be imported, or it registers no such environment.
+        UserError: the package cannot be imported.
     """
     package, _, name = env_id.rpartition(":")
     if package:
         _imported(package, f"environment '{env_id}'")
     if name.startswith("dm_control/"):
         _imported("shimmy", f"environment '{env_id}'")
+    return name
+
+
+def registered(env_id: str) -> str:
+    """Like `import_environment`, for an environment that has to exist.
+
+    Raises:
+        UserError: the package cannot be imported, or it registers no such environment.
+    """
+    name = import_environment(env_id)
     if name not in gymnasium.registry:
         raise unknown("environment", name, gymnasium.registry)
     return name

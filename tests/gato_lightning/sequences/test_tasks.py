@@ -2,10 +2,8 @@
 
 import gymnasium
 import numpy as np
-import pytest
 from gymnasium import spaces
 
-from gato_lightning.errors import UserError
 from gato_lightning.sequences.tasks import (
     DEMONSTRATION_SEED,
     FINAL_SEED,
@@ -42,15 +40,3 @@ def test_where_none_is_good_the_best_serves(text):
 def test_seeds_of_different_purposes_lie_far_apart():
     firsts = sorted([DEMONSTRATION_SEED, VALIDATION_SEED, REFERENCE_SEED, ROLLOUT_SEED, FINAL_SEED])
     assert np.diff(firsts).min() >= 100_000_000
-
-
-def test_a_task_that_cannot_be_acted_in_is_named(text, monkeypatch):
-    task = control(text, [1.0])
-    task.check()
-
-    def cannot(self):
-        raise UserError("its actions have no ids")
-
-    monkeypatch.setattr(TimestepTokenizer, "action_ids", property(cannot))
-    with pytest.raises(UserError, match="task t: its actions have no ids; leave it out"):
-        task.check()
