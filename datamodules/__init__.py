@@ -24,6 +24,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "control.minari_dataset": ["MinariDataModule"],
         "control.minigrid": ["MiniGridDataModule"],
         "control.mujoco": ["MujocoDataModule"],
+        "control.ogbench": ["OGBenchDataModule"],
         "control.policy": ["PolicyDataModule"],
         "control.robotics": ["RoboticsDataModule"],
         "control.toy_text": ["ToyTextDataModule"],

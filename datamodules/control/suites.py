@@ -218,6 +218,12 @@ def _point_maze(maze: str) -> Task:
     return Task(f"pointmaze-{maze.lower()}", "robotics", "robotics", where, {"env_id": f"PointMaze_{maze}-v3"}, training)
 
 
+def _ogbench(env_id: str, name: str = "", **init_args: Any) -> Task:
+    name = name or env_id.removesuffix("-v0")
+    arguments, training = {"env_id": env_id, **init_args}, {"episodes": 200, "reference_episodes": 50, **_NOISY}
+    return Task(f"ogbench-{name}", "ogbench", "ogbench", "datamodules.OGBenchDataModule", arguments, training)
+
+
 SUITES: dict[str, tuple[Task, ...]] = {
     "babyai": tuple(map(_babyai, _BABYAI)),
     "minigrid": tuple(map(_minigrid, _MINIGRID)),
@@ -256,6 +262,17 @@ SUITES: dict[str, tuple[Task, ...]] = {
         _fetch("pick-and-place", "FetchPickAndPlace-v4"),
         _fetch("slide", "FetchSlide-v4", noise=0.0),
         *map(_point_maze, ("Open", "UMaze", "Medium", "Large")),
+    ),
+    "ogbench": (
+        _ogbench("cube-single-v0"),
+        _ogbench("cube-double-v0"),
+        _ogbench("puzzle-3x3-v0"),
+        _ogbench("puzzle-4x4-v0"),
+        _ogbench("scene-v0", "scene-open", task_id=1),
+        _ogbench("scene-v0", "scene-unlock-and-lock", task_id=2),
+        _ogbench("scene-v0", "scene-rearrange", task_id=3),
+        _ogbench("scene-v0", "scene-put-in-drawer", task_id=4),
+        *map(_ogbench, ("pointmaze-medium-v0", "pointmaze-large-v0", "pointmaze-giant-v0", "pointmaze-teleport-v0")),
     ),
 }
 TASKS: dict[str, Task] = {task.name: task for tasks in SUITES.values() for task in tasks}

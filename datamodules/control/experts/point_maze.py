@@ -1,10 +1,13 @@
-"""A controller for the ball in the mazes of gymnasium-robotics: cell by cell along the shortest way."""
+"""Controllers for the balls in the mazes of gymnasium-robotics and OGBench: cell by cell along the shortest way."""
 
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium
 import numpy as np
+
+from gato_lightning.errors import ExpertFailure
 
 Cell = tuple[int, int]
 
@@ -13,7 +16,7 @@ FASTEST = 4.0  # metres a second
 
 
 class Waypoints:
-    """Steers to the centre of the next cell on the way to the goal, and in the end to the goal itself.
+    """Steers to the centre of the next cell on the way to the goal, and in the end to the goal itself (gymnasium-robotics).
 
     Args:
         env: the maze, just reset.
@@ -38,7 +41,31 @@ class Waypoints:
         return int(row), int(column)
 
 
-def next_cells(maze_map: list[list[int | str]], goal: Cell) -> dict[Cell, Cell]:
+class OGBenchWaypoints:
+    """The same in OGBench's mazes, whose ball has no mass: it moves as far as an action says, and keeps away from teleports.
+
+    Args:
+        env: the maze, just reset.
+    """
+
+    def __init__(self, env: gymnasium.Env) -> None:
+        self.maze: Any = env.unwrapped
+        walls = self.maze.maze_map.copy()
+        for teleport in (self.maze._teleport_info or {}).get("teleport_in_ijs", ()):
+            walls[teleport] = 1
+        self.goal: Cell = self.maze.xy_to_ij(self.maze.cur_goal_xy)
+        self.next = next_cells(walls, self.goal)
+
+    def __call__(self, observation: dict[str, np.ndarray]) -> np.ndarray:
+        place = observation["observation"]
+        cell = self.next.get(self.maze.xy_to_ij(place))
+        if cell is None:
+            raise ExpertFailure("a teleport led where there is no way to the goal")
+        way = (observation["goal"] if cell == self.goal else np.array(self.maze.ij_to_xy(cell))) - place
+        return (way / max(float(np.abs(way).max()), 1e-9)).round(1).astype(np.float32)
+
+
+def next_cells(maze_map: Sequence[Sequence[int | str]] | np.ndarray, goal: Cell) -> dict[Cell, Cell]:
     """For each cell from which the goal can be reached, the next one on a shortest way to it; for the goal, the goal.
 
     A breadth-first search that begins at the goal.
