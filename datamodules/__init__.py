@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "control.board_games": ["BoardGameDataModule"],
         "control.box2d": ["Box2DDataModule"],
         "control.classic_control": ["ClassicControlDataModule"],
+        "control.combinatorial": ["CombinatorialDataModule"],
         "control.dm_control": ["DmControlDataModule"],
         "control.environment_task": ["EnvironmentTask"],
         "control.expert_task": ["ControlDataModule", "make_env"],

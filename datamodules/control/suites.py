@@ -224,6 +224,11 @@ def _ogbench(env_id: str, name: str = "", **init_args: Any) -> Task:
     return Task(f"ogbench-{name}", "ogbench", "ogbench", "datamodules.OGBenchDataModule", arguments, training)
 
 
+def _combinatorial(problem: str, size: int, episodes: int) -> Task:
+    where, arguments = "datamodules.CombinatorialDataModule", {"problem": problem, "size": size}
+    return Task(f"{problem}-{size}", "combinatorial", "combinatorial", where, arguments, {"episodes": episodes, **_NOISY})
+
+
 SUITES: dict[str, tuple[Task, ...]] = {
     "babyai": tuple(map(_babyai, _BABYAI)),
     "minigrid": tuple(map(_minigrid, _MINIGRID)),
@@ -273,6 +278,17 @@ SUITES: dict[str, tuple[Task, ...]] = {
         _ogbench("scene-v0", "scene-rearrange", task_id=3),
         _ogbench("scene-v0", "scene-put-in-drawer", task_id=4),
         *map(_ogbench, ("pointmaze-medium-v0", "pointmaze-large-v0", "pointmaze-giant-v0", "pointmaze-teleport-v0")),
+    ),
+    "combinatorial": (
+        _combinatorial("tsp", 10, episodes=500),
+        _combinatorial("tsp", 20, episodes=500),
+        _combinatorial("tsp", 50, episodes=200),
+        _combinatorial("cvrp", 10, episodes=500),
+        _combinatorial("cvrp", 20, episodes=500),
+        _combinatorial("knapsack", 20, episodes=1000),
+        _combinatorial("knapsack", 50, episodes=500),
+        _combinatorial("binpacking", 20, episodes=1000),
+        _combinatorial("binpacking", 50, episodes=500),
     ),
 }
 TASKS: dict[str, Task] = {task.name: task for tasks in SUITES.values() for task in tasks}

@@ -11,6 +11,7 @@ from datamodules.control.atari import AtariDataModule
 from datamodules.control.babyai import BabyAIDataModule
 from datamodules.control.box2d import Box2DDataModule
 from datamodules.control.classic_control import ClassicControlDataModule
+from datamodules.control.combinatorial import CombinatorialDataModule
 from datamodules.control.dm_control import DmControlDataModule
 from datamodules.control.metaworld import MetaWorldDataModule
 from datamodules.control.mujoco import MujocoDataModule
@@ -32,6 +33,7 @@ FAMILIES = {
     "mujoco": lambda: MujocoDataModule("Reacher-v5", reference_episodes=40),
     "dm_control": lambda: DmControlDataModule("dm_control/cartpole-balance-v0", reference_episodes=6),
     "babyai": lambda: BabyAIDataModule("BabyAI-GoToObj-v0", reference_episodes=40),
+    "combinatorial": lambda: CombinatorialDataModule("cvrp", 10, reference_episodes=40),
     "atari": lambda: AtariDataModule("Assault", max_episode_steps=80, reference_episodes=12),
 }
 SEED = 2_000_000_000  # its own: the final seeds change when they have been seen, and few episodes are a matter of luck
