@@ -38,6 +38,8 @@ def shortest_routes(
     model = pywrapcp.RoutingModel(places)
     lengths = np.rint(distances * UNIT).astype(int).tolist()
     model.SetArcCostEvaluatorOfAllVehicles(model.RegisterTransitMatrix(lengths))
+    for vehicle in range(len(starts)):
+        model.SetVehicleUsedWhenEmpty(True, vehicle)  # else the way from its start to the end would cost nothing
     if demands is not None:
         carried = model.RegisterUnaryTransitVector(demands.tolist())
         model.AddDimensionWithVehicleCapacity(carried, 0, list(rooms), True, "load")

@@ -35,20 +35,6 @@ def test_the_expert_beats_chance_and_succeeds(task):
     assert np.mean([one.total_reward for one in played]) > np.mean(random) + np.std(random) / 2
 
 
-def test_success_is_a_return_within_three_percent_of_the_plan():
-    module = CombinatorialDataModule("tsp", 8)
-    told, seeds = [], range(10)
-    for seed in seeds:
-        module.env.reset(seed=seed)
-        done, total, planned = False, 0.0, module.env.unwrapped.value(module.env.plan)
-        while not done:
-            _, reward, done, _, info = module.env.step(0)  # the nearest city
-            total += reward
-        told.append(info["success"])
-        assert info["success"] == (total >= 1.03 * planned - 1e-6)
-    assert 0 < sum(told) < len(seeds)
-
-
 def test_random_play_plans_nothing(monkeypatch):
     module = CombinatorialDataModule("cvrp", 10)
     monkeypatch.setattr("datamodules.control.combinatorial_routes.shortest_routes", None)

@@ -5,7 +5,6 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from datamodules.control.combinatorial_problem import Planned, Planner
 from datamodules.control.combinatorial_routes import TravellingSalesman, VehicleRouting
 
 
@@ -66,20 +65,3 @@ def test_who_demands_too_much_is_shown_behind_the_others():
     demands = problem.observation()["places"][:, 2] * 20
     assert sorted(demands[:6].round().tolist()) == [0, 3, 3, 3, 3, 3], "the depot demands nothing"
     assert demands[6:].round().tolist() == [9, 9, 9, 9]
-
-
-@pytest.mark.parametrize("problem", [TravellingSalesman(10), VehicleRouting(10)])
-def test_after_a_slip_the_way_on_is_planned_anew(problem):
-    env = Planned(problem)
-    for seed in range(5):
-        observation, _ = env.reset(seed=seed)
-        expert, executed, done, rng = Planner(env), None, False, np.random.default_rng(seed)
-        while not done:
-            wanted = expert(observation, executed)
-            assert 0 <= wanted < len(problem.choices)
-            slipped = rng.random() < 0.5
-            before = problem.value(problem.plan())
-            executed = int(rng.integers(3)) if slipped else wanted
-            observation, reward, done, _, _ = env.step(executed)
-            if not slipped:
-                assert reward + problem.value(problem.plan() if not done else []) == pytest.approx(before, rel=0.02)

@@ -37,6 +37,13 @@ def test_no_route_carries_more_than_its_room():
     assert max(demands[route].sum() for route in routes) <= 12
 
 
+def test_the_way_home_of_an_empty_route_counts():
+    """Whoever stands beside the last customer serves it, and no other vehicle goes there from the end."""
+    places = np.array([0.0, 0.3, 1.0])  # on a line: the end, the customer, the vehicle on its way
+    routes = shortest_routes(np.abs(places[:, None] - places), [2, 0], 0, np.array([0, 1, 0]), [5, 5])
+    assert routes == [[1], []]
+
+
 def test_where_there_are_no_routes_the_expert_gives_up():
     with pytest.raises(ExpertFailure, match="no routes"):
         shortest_routes(square(0, 3), [0], 0, np.array([0, 5, 6]), [10])
