@@ -60,14 +60,18 @@ def suite(name: str) -> tuple[Task, ...]:
     return SUITES[name]
 
 
+_SUITE_KEYS = ("weight", "init_args", "leave_out")
+
+
 def expand(data: dict[str, Any]) -> dict[str, Any]:
     """The `data` of a config with its `suites` written out as `tasks`.
 
-    `suites: {NAME: {weight: W, init_args: {...}}}` gives each task of the suite the weight W (1 if left out), and the arguments
-    in place of its own for training. What the config says of a task under `tasks` is laid over that.
+    `suites: {NAME: {weight: W, init_args: {...}, leave_out: [TASK, ...]}}` gives each task of the suite the weight W (1 by
+    default), and the arguments in place of its own for training; the tasks in `leave_out` are not taken. What the config says
+    of a task under `tasks` is laid over that.
 
     Raises:
-        UserError: an unknown suite, or a suite's settings that are none.
+        UserError: an unknown suite, a suite's settings that are none, or a task to leave out that the suite does not have.
     """
     chosen = data.get("suites") or {}
     if not isinstance(chosen, dict):
@@ -76,9 +80,15 @@ def expand(data: dict[str, Any]) -> dict[str, Any]:
     for name, settings in chosen.items():
         settings = settings or {}
         for key in settings:
-            if key not in ("weight", "init_args"):
-                raise UserError(f"data.suites.{name}: {unknown('key', key, ['weight', 'init_args'])}")
+            if key not in _SUITE_KEYS:
+                raise UserError(f"data.suites.{name}: {unknown('key', key, _SUITE_KEYS)}")
+        left_out = settings.get("leave_out", [])
+        for one in left_out:
+            if one not in {task.name for task in suite(name)}:
+                raise UserError(f"data.suites.{name}.leave_out: {unknown('task', one, [task.name for task in suite(name)])}")
         for task in suite(name):
+            if task.name in left_out:
+                continue
             arguments = {**task.init_args, **task.training, **settings.get("init_args", {})}
             datamodule = {"class_path": task.class_path, "init_args": arguments}
             tasks[task.name] = {"weight": settings.get("weight", 1), "datamodule": datamodule}

@@ -104,10 +104,10 @@ class GatoCLI(LightningCLI):
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
-        """Lightning's four, `rollout` and `export`; for each, the arguments that are not the user's to give."""
+        """Lightning's four, `prepare`, `rollout` and `export`; for each, the arguments that are not the user's to give."""
         # `weights_only` is no choice here: see `GatoCheckpointIO`.
         skipped = {name: {*skip, "weights_only"} for name, skip in LightningCLI.subcommands().items()}
-        return {**skipped, **{name: {"model", "datamodule"} for name in ("rollout", "export")}}
+        return {**skipped, **{name: {"model", "datamodule"} for name in ("prepare", "rollout", "export")}}
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Adds `vars`, for values that several settings share, and hands the data what it shares with the model."""

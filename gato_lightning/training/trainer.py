@@ -153,6 +153,21 @@ class GatoTrainer(Trainer):
             print(f"scores written to {path}")
         return scores
 
+    def prepare(self, model: Any, datamodule: Any, tasks: str | None = None, suite: str | None = None) -> None:
+        """Makes the episode stores that a run lacks, and nothing else: collects demonstrations and measures references.
+
+        Tasks whose stores are complete stay so when the command is stopped; the same command goes on with the others.
+
+        Args:
+            model: a GatoModule.
+            datamodule: a mixture.
+            tasks: names of tasks, with commas between; all of them if left out.
+            suite: domains whose tasks are prepared, with commas between, such as `babyai,metaworld`; all if left out.
+        """
+        datamodule.restrict(_names(tasks), _names(suite))
+        self._prepare(model, datamodule)
+        print(f"stores of {len(datamodule.tasks)} tasks are ready")
+
     def export(self, model: Any, datamodule: Any, ckpt_path: str | None = None, output: str | None = None) -> None:
         """Writes a checkpoint as a pretrained folder: safetensors, prompts of its control tasks, config and model card.
 

@@ -20,5 +20,5 @@ def test_commands_that_need_a_model_are_listed_beside_them(capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
     told = capsys.readouterr().out
-    for name in ("fit", "rollout", "export", *COMMANDS):
+    for name in ("fit", "prepare", "rollout", "export", *COMMANDS):
         assert name in told

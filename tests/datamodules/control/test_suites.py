@@ -73,9 +73,15 @@ def test_a_suite_in_a_config_is_its_tasks_with_the_settings_of_the_config():
     assert data["tasks"]["taxi"]["datamodule"]["init_args"]["episodes"] == 7
 
 
+def test_tasks_can_be_left_out_of_a_suite():
+    chosen = expand({"suites": {"classic": {"leave_out": ["taxi", "pendulum"]}}})["tasks"]
+    assert {task.name for task in suite("classic")} - set(chosen) == {"taxi", "pendulum"}
+
+
 @pytest.mark.parametrize(
     ("suites", "message"),
     [
+        ({"classic": {"leave_out": ["taxy"]}}, r"data.suites.classic.leave_out: unknown task 'taxy'; did you mean taxi"),
         ({"babiai": {}}, "unknown suite 'babiai'; did you mean babyai"),
         ({"babyai": {"wieght": 1}}, "data.suites.babyai: unknown key 'wieght'; did you mean weight"),
         (["babyai"], "data.suites: .* expected settings by suite"),

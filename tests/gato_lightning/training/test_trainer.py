@@ -6,6 +6,7 @@ from lightning.pytorch import Callback
 from gato_lightning.errors import UserError
 from gato_lightning.training.last_checkpoint import LastCheckpoint
 from gato_lightning.training.trainer import GatoTrainer
+from tests import tiny_runs
 
 
 @pytest.fixture
@@ -34,3 +35,14 @@ def test_the_choice_of_precision_is_told(trainer):
 def test_a_rollout_is_refused_before_anything_is_read(trainer, settings, message):
     with pytest.raises(UserError, match=message):
         trainer.rollout(None, None, **settings)
+
+
+def test_prepare_makes_the_stores_of_the_chosen_tasks_and_leaves_those_that_are_there(trainer, tmp_path, capsys):
+    mixture, model = tiny_runs.data(tmp_path / "data"), tiny_runs.module()
+    trainer.prepare(model, mixture, tasks="pendulum")
+    assert "stores of 1 tasks are ready" in capsys.readouterr().out
+    stores = sorted((tmp_path / "data").glob("*/meta.json"))
+    assert {path.parent.name.partition("-")[0] for path in stores} == {"pendulum"}
+    written = [path.stat().st_mtime_ns for path in stores]
+    trainer.prepare(model, mixture, tasks="pendulum")
+    assert [path.stat().st_mtime_ns for path in stores] == written
