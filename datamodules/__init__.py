@@ -28,6 +28,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "control.ogbench": ["OGBenchDataModule"],
         "control.policy": ["PolicyDataModule"],
         "control.robotics": ["RoboticsDataModule"],
+        "control.textworld": ["TextWorldDataModule"],
         "control.toy_text": ["ToyTextDataModule"],
         "mixture": ["MixtureDataModule"],
         "text.dialogue": ["DialogueDataModule"],

@@ -239,6 +239,11 @@ def _combinatorial(problem: str, size: int, episodes: int) -> Task:
     return Task(f"{problem}-{size}", "combinatorial", "combinatorial", where, arguments, {"episodes": episodes, **_NOISY})
 
 
+def _textworld(name: str, game: str, **options: Any) -> Task:
+    where = "datamodules.TextWorldDataModule"
+    return Task(f"textworld-{name}", "textgames", "textgames", where, {"game": game, "options": options}, _NOISY)
+
+
 SUITES: dict[str, tuple[Task, ...]] = {
     "babyai": tuple(map(_babyai, _BABYAI)),
     "minigrid": tuple(map(_minigrid, _MINIGRID)),
@@ -299,6 +304,21 @@ SUITES: dict[str, tuple[Task, ...]] = {
         _combinatorial("knapsack", 50, episodes=500),
         _combinatorial("binpacking", 20, episodes=1000),
         _combinatorial("binpacking", 50, episodes=500),
+    ),
+    "textgames": (
+        _textworld("coin-5", "coin", level=5),
+        _textworld("coin-10", "coin", level=10),
+        _textworld("coin-105", "coin", level=105),
+        _textworld("treasure-3", "treasure", level=3),
+        _textworld("treasure-9", "treasure", level=9),
+        _textworld("treasure-13", "treasure", level=13),
+        _textworld("cooking-1", "cooking", recipe=1, take=1),
+        _textworld("cooking-2", "cooking", recipe=2, take=2),
+        _textworld("cooking-1-cut", "cooking", recipe=1, take=1, cook=True, cut=True),
+        _textworld("simple-dense", "simple", rewards="dense", goal="detailed"),
+        _textworld("simple-sparse", "simple", rewards="sparse", goal="detailed"),
+        _textworld("quest-3", "quest", nb_rooms=3, nb_objects=5, quest_length=3),
+        _textworld("quest-5", "quest", nb_rooms=5, nb_objects=8, quest_length=5),
     ),
 }
 TASKS: dict[str, Task] = {task.name: task for tasks in SUITES.values() for task in tasks}
