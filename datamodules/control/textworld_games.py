@@ -1,6 +1,6 @@
 """Games of TextWorld (Côté et al. 2018), made once and kept in the folder of temporary files.
 
-They are made twenty at a time, in a process of their own: TextWorld goes through sets of strings in an order that differs by
+They are made ten at a time, in a process of their own: TextWorld goes through sets of strings in an order that differs by
 process, unless it is told which. A game takes half a second of CPU, most of it for Inform 7, whose compiler TextWorld ships.
 """
 
@@ -19,7 +19,7 @@ from filelock import FileLock
 
 from gato_lightning.errors import UserError
 
-TOGETHER = 20  # games that are made in one process: to begin costs as much as five of them
+TOGETHER = 10  # games that are made in one process: to begin costs as much as five of them
 
 
 def game_file(game: str, options: Mapping[str, Any], number: int, count: int) -> Path:
