@@ -1,4 +1,7 @@
-"""A text game takes any command: what it does not know changes nothing, and the interpreter's own never reach it."""
+"""A text game takes any command: what it does not know changes nothing, and the interpreter's own never reach it.
+
+The games are those of `test_textworld.py`, as making them takes long.
+"""
 
 import pytest
 
@@ -38,7 +41,7 @@ def test_commands_have_their_effect_and_are_heard_of(env):
 
 
 def test_the_recipe_is_the_objective_of_cooking():
-    env = TextWorldEnv("cooking", {"recipe": 1, "take": 1}, 1, 1)
+    env = TextWorldEnv("cooking", {"recipe": 1, "take": 1, "cook": True, "cut": True}, 2, 2)
     observation, _ = env.reset(seed=0)
     assert observation["objective"].startswith("Ingredients:")
     assert observation["objective"].endswith("prepare meal")
