@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -164,6 +164,11 @@ class MixtureDataModule(LightningDataModule):
         tasks = {name: spec.datamodule for name, spec in self.tasks.items()}
         return {name: (task.domain, asdict(task.images)) for name, task in tasks.items() if task.images}
 
+    def action_bounds(self) -> dict[str, dict[str, list[list[float]]]]:
+        """By task and column, the low and high bounds that actions were given by the data; as plain values."""
+        found = {name: spec.datamodule.action_bounds() for name, spec in self.tasks.items()}
+        return {name: bounds for name, bounds in found.items() if bounds}
+
     def restrict(self, names: Collection[str] | None, domains: Collection[str] | None) -> None:
         """Leaves only some tasks in the mixture, so that nothing is prepared for the others.
 
@@ -200,12 +205,18 @@ class MixtureDataModule(LightningDataModule):
         Raises:
             UserError: a name that is no task, or one without an environment.
         """
-        found = {name: spec.datamodule.control() for name, spec in self.tasks.items()}
-        control = {name: replace(task, prompt_length=self.prompts.length) for name, task in found.items() if task is not None}
+        control = self._prompted({name: spec.datamodule.control() for name, spec in self.tasks.items()})
         for name in names or []:
             if name not in control:
                 raise unknown("control task", name, control)
         return {name: control[name] for name in names or control}
+
+    def acting_tasks(self) -> dict[str, ControlTask]:
+        """The tasks to act in, those whose environment is elsewhere among them; after `setup`."""
+        return self._prompted({name: spec.datamodule.acting() for name, spec in self.tasks.items()})
+
+    def _prompted(self, tasks: Mapping[str, ControlTask | None]) -> dict[str, ControlTask]:
+        return {name: replace(task, prompt_length=self.prompts.length) for name, task in tasks.items() if task is not None}
 
     def packer(self, split: Split) -> SequencePacker:
         """Makes sequences of a split; validation gives all tasks the same weight."""

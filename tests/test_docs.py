@@ -6,6 +6,7 @@ import shlex
 import sys
 from inspect import signature
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -18,6 +19,7 @@ from gato_lightning.sequences.store import EpisodeStore
 from gato_lightning.training.module import GatoModule
 from gato_lightning.training.optimizer import OptimizerConfig
 from run import main
+from tests.datamodules import recorded_files
 
 ROOT = Path(__file__).parent.parent
 HOW_TO = ROOT / "docs" / "adding_a_task.md"
@@ -111,6 +113,24 @@ def checkpoints_every_two_steps(folder: Path) -> str:
     path = folder / "checkpoints.yaml"
     path.write_text(overlay.replace("every_n_train_steps: 500", "every_n_train_steps: 2"))
     return str(path)
+
+
+def own_data_stanzas() -> dict[str, Any]:
+    """The tasks that docs/own_data.md shows, by name."""
+    blocks = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs" / "own_data.md").read_text(), flags=re.M | re.S)
+    return {name: stanza for block in blocks for name, stanza in yaml.safe_load(block).items()}
+
+
+@pytest.mark.parametrize("name", own_data_stanzas())
+def test_the_stanzas_of_own_data_train(name, tmp_path, monkeypatch):
+    """On data in the format's layout, at the path that the stanza names."""
+    monkeypatch.chdir(tmp_path)
+    recorded_files.WRITERS[name](tmp_path / "my_data")
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump({"data": {"tasks": {name: own_data_stanzas()[name]}}}))
+    fast = str(ROOT / "conf" / "debug" / "fast.yaml")
+    main(["fit", "--config", "own.yaml", "--config", fast, *QUICK, "--data.cache_dir", "cache", "--trainer.max_steps", "1"])
+    train, val = (EpisodeStore(next(Path("cache").glob(f"{name}-{split}-????????????????"))) for split in ("train", "val"))
+    assert train.num_episodes > val.num_episodes > 0
 
 
 def test_every_file_of_the_how_to_is_used():

@@ -94,7 +94,8 @@ class PartStream:
         episodes = [self._task.tokenise(one) for one in results if not isinstance(one, Fault)]
         listing = self._task.folder("train").with_name(f"{self._task.folder('train').name}.part-{part}.faults.txt")
         good = self._task.num_examples(episodes)
-        check_faults(self._task.name, f"train (part {part})", faults, good, self._task.max_faults, listing)
+        allowed = self._task.allowed_faults(good + sum(fault.examples for fault in faults))
+        check_faults(self._task.name, f"train (part {part})", faults, good, allowed, listing, self._task.unit)
         if not episodes:
             raise UserError(f"task {self._task.name}: part {part} of the training data holds nothing to train on")
         folder = Path(self._folder.name) / str(position)

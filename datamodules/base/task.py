@@ -95,9 +95,21 @@ class TaskDataModule(LightningDataModule):
         """How many examples the episodes hold, to set faults against; by default one a timestep."""
         return sum(len(episode.timesteps) for episode in episodes)
 
+    def allowed_faults(self, count: int) -> float:
+        """Share of so many examples, a split's or a part's, that may be faulty; in [0, 1]."""
+        return self.max_faults
+
     def control(self) -> ControlTask | None:
         """The environment to roll out in, if the task has one."""
         return None
+
+    def action_bounds(self) -> dict[str, list[list[float]]]:
+        """By column, the low and high bounds that its actions were given by the data; after `connect`."""
+        return {}
+
+    def acting(self) -> ControlTask | None:
+        """How to act in the task, where its environment may be elsewhere, as a robot is; by default in that of `control`."""
+        return self.control()
 
     def generation(self) -> GenerationTask | None:
         """Held-out examples to write text for, if the task has such."""
@@ -164,7 +176,7 @@ class TaskDataModule(LightningDataModule):
             split,
             faults,
             self.num_examples(episodes),
-            self.max_faults,
+            self.allowed_faults(self.num_examples(episodes) + sum(fault.examples for fault in faults)),
             folder.with_name(f"{folder.name}.faults.txt"),
             self.unit,
         )

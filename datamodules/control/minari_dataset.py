@@ -14,16 +14,17 @@ from gymnasium import Space, spaces
 from minari.dataset.minari_storage import METADATA_FILE_NAME, MinariStorage
 from minari.storage import get_dataset_path
 
-from datamodules.base.task import Job, Measurement, Split
-from datamodules.control.environment_task import EnvironmentTask, seed_ranges
+from datamodules.base.task import Job
+from datamodules.control.column_ranges import ActionScaling, ColumnRange, lacks_bounds, measure_space, with_bounds
+from datamodules.control.recorded_task import RecordedTask
+from datamodules.control.trajectory import random_return
 from gato_lightning.common.settings import FiniteFloat, PositiveFloat, PositiveInt
 from gato_lightning.errors import UserError, unknown
-from gato_lightning.sequences.store import TokenEpisode
-from gato_lightning.sequences.tasks import MAX_EPISODE_STEPS, REFERENCE_SEED, ControlTask, Reference
+from gato_lightning.sequences.tasks import MAX_EPISODE_STEPS, Reference
 from gato_lightning.tokens.episode import Episode, is_text, map_space, plain_space, space_of_parts
 
 
-class MinariDataModule(EnvironmentTask):
+class MinariDataModule(RecordedTask):
     """Recorded episodes of a Minari data set.
 
     Expert and random return are the data set's `ref_max_score` and `ref_min_score`. Without them, they are the mean return of
@@ -36,6 +37,7 @@ class MinariDataModule(EnvironmentTask):
         min_score: episodes with a lower normalised score are left out; null keeps all.
         rollouts: whether the environment is made and played. Without, no more than the episodes is needed.
         reference_episodes: of random play, where the data set has no `ref_min_score`; 1 or more.
+        scaling: how actions that the data set gives no bounds get some from its episodes.
         timesteps: most timesteps of a window, in training and acting, 1 or more; None: as many as fit.
         time_limit: seconds that an episode of random play may take, above 0.
         max_episode_steps: an episode of random play, or of a rollout, that has not ended by then is cut there; 1 or more.
@@ -52,21 +54,32 @@ class MinariDataModule(EnvironmentTask):
         min_score: FiniteFloat | None = None,
         rollouts: bool = True,
         reference_episodes: PositiveInt = 200,
+        scaling: ActionScaling = ActionScaling(),
         timesteps: PositiveInt | None = 1,
         time_limit: PositiveFloat = 300.0,
         max_episode_steps: PositiveInt = MAX_EPISODE_STEPS,
     ) -> None:
-        super().__init__(timesteps=timesteps, time_limit=time_limit, max_episode_steps=max_episode_steps)
-        self.dataset_id, self.val_episodes, self.min_score = dataset_id, val_episodes, min_score
-        self.reference_episodes = reference_episodes
+        super().__init__(
+            val_episodes=val_episodes,
+            min_score=min_score,
+            reference_episodes=reference_episodes,
+            scaling=scaling,
+            timesteps=timesteps,
+            time_limit=time_limit,
+            max_episode_steps=max_episode_steps,
+        )
+        self.dataset_id = dataset_id
         self.data = open_dataset(dataset_id, download)
         if self.data.total_episodes < 2:
             raise UserError(f"data set {dataset_id}: {self.data.total_episodes} episodes, expected at least 2")
         self.meta = MinariStorage.read_raw_metadata(self.data.storage.data_path)
         self.domain = self.meta.get("domain", "minari")
+        episodes = int(self.meta.get("num_episodes_average_score", 0))
+        told = {"expert": "ref_max_score", "random": "ref_min_score"}
+        self.known = {name: Reference(float(self.meta[key]), episodes) for name, key in told.items() if key in self.meta}
         self.observation_space, self.action_space = self.data.observation_space, self.data.action_space
         self.playable = rollouts and self.data.env_spec is not None
-        if min_score is not None and not self.playable and "ref_min_score" not in self.meta:
+        if min_score is not None and not self.playable and "random" not in self.known:
             raise UserError(
                 f"data set {dataset_id}: min_score needs a random return: neither its metadata nor an environment tell it"
             )
@@ -89,58 +102,29 @@ class MinariDataModule(EnvironmentTask):
         metadata = Path(self.data.storage.data_path, METADATA_FILE_NAME).read_bytes()
         return {**super().settings(), "metadata": hashlib.sha256(metadata).hexdigest()}
 
-    def jobs(self, split: Split) -> list[Job]:
-        held_out = self.held_out()
-        wanted = np.flatnonzero(held_out if split == "val" else ~held_out)
-        return [partial(self._read, wanted[part.start : part.stop]) for part in seed_ranges(0, len(wanted))]
+    @property
+    def num_episodes(self) -> int:
+        return int(self.data.total_episodes)
 
-    def held_out(self) -> np.ndarray:
-        """(episodes,) bool: which episodes are kept for validation, at most half of them."""
-        total = self.data.total_episodes
-        chosen = np.zeros(total, bool)
-        chosen[np.linspace(0, total - 1, min(self.val_episodes, total // 2)).astype(int)] = True
-        return chosen
+    def episodes(self, numbers: np.ndarray) -> Job:
+        return partial(self._read, numbers)
 
-    def measurements(self) -> dict[str, list[Measurement]]:
-        """What the data set's metadata do not say: the mean return of its episodes, and of random play."""
-        jobs: dict[str, list[Measurement]] = {}
-        if "ref_max_score" not in self.meta:
-            jobs["expert"] = [partial(self._returns, part) for part in seed_ranges(0, self.data.total_episodes)]
-        if "ref_min_score" not in self.meta and self.playable:
-            jobs["random"] = self.episode_jobs(self.random_return, REFERENCE_SEED, self.reference_episodes)
-        return jobs
+    def returns(self, numbers: range) -> list[float]:
+        return [float(np.sum(episode.rewards)) for episode in self.data.iterate_episodes(numbers)]
 
-    def keep(self, episode: TokenEpisode, references: dict[str, dict[str, float]]) -> bool:
-        if self.min_score is None:
-            return True
-        expert, random = self._reference("expert", references).mean, self._reference("random", references).mean
-        return episode.total_reward >= random + self.min_score * (expert - random)
+    def measure_columns(self) -> dict[str, ColumnRange]:
+        """The ranges of actions that the data set gives no bounds."""
+        if not lacks_bounds(self.data.action_space):
+            return {}
+        columns = [episode.actions for episode in self.data.iterate_episodes()]
+        return measure_space(self.data.action_space, columns, self.scaling, "action")
 
-    def control(self) -> ControlTask | None:
-        """The environment with its demonstrations and references, after `setup`; None where it cannot be made again."""
-        if not self.playable:
-            return None
-        measured = self.stores["train"].meta["references"]
-        return ControlTask(
-            name=self.name,
-            domain=self.domain,
-            make_env=self.make_env,
-            tokenizer=self.tokenizer,
-            demonstrations=self.stores["train"],
-            timesteps=self.timesteps,
-            expert=self._reference("expert", measured),
-            random=self._reference("random", measured),
-            max_episode_steps=self.max_episode_steps,
-        )
+    def set_spaces(self) -> None:
+        self.action_space = with_bounds(self.data.action_space, self.ranges, "action")
 
-    def _reference(self, policy: str, measured: dict[str, dict[str, float]]) -> Reference:
-        key = {"expert": "ref_max_score", "random": "ref_min_score"}[policy]
-        if key in self.meta:
-            return Reference(float(self.meta[key]), int(self.meta.get("num_episodes_average_score", 0)))
-        return Reference(mean=measured[policy]["mean"], episodes=int(measured[policy]["episodes"]))
-
-    def _returns(self, episodes: range) -> list[float]:
-        return [float(np.sum(episode.rewards)) for episode in self.data.iterate_episodes(episodes)]
+    def random_return(self, seed: int) -> float:
+        """The return of an episode of random actions, as the data set's own action space has them."""
+        return random_return(self.blind_env, self.data.action_space, seed, self.is_cut)
 
     def _read(self, indices: np.ndarray) -> Iterator[Episode]:
         for episode in self.data.iterate_episodes(indices):

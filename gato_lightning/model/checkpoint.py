@@ -129,6 +129,28 @@ def check_tokenizer(stored: Mapping[str, Any], text: TextTokenizer) -> None:
         )
 
 
+def check_action_bounds(
+    stored: Mapping[str, Mapping[str, list[list[float]]]], present: Mapping[str, Mapping[str, list[list[float]]]]
+) -> None:
+    """Whether the actions of a checkpoint's tasks were scaled as they are now, where their bounds come from the data.
+
+    Args:
+        stored: by task and column, low and high bounds in the checkpoint.
+        present: the same, now.
+
+    Raises:
+        UserError: some differ; names task and column.
+    """
+    for task in stored.keys() & present.keys():
+        for column in stored[task].keys() & present[task].keys():
+            (low, high), now = stored[task][column], present[task][column]
+            if [low, high] != now:
+                raise UserError(
+                    f"task {task}: {column} was scaled from {low} to {high} in the checkpoint, but its data give {now[0]} to "
+                    f"{now[1]} now; keep the former by `scaling: {{low: {low}, high: {high}}}`"
+                )
+
+
 def differences(stored: Mapping[str, Any], current: Mapping[str, Any], prefix: str = "") -> list[str]:
     """Lists the settings in which two nested configs differ, as `"model.width: 192 in the checkpoint, 256 here"`.
 

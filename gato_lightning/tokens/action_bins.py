@@ -34,7 +34,7 @@ def action_bins(space: spaces.Box) -> ActionBins:
     return _Real(space) if space.dtype.kind == "f" else _Whole(space)
 
 
-def _open(space: spaces.Box) -> tuple[np.ndarray, np.ndarray]:
+def missing_bounds(space: spaces.Box) -> tuple[np.ndarray, np.ndarray]:
     """Which elements have no lower, and which no upper bound: (N,) bool each."""
     # float32's largest value is what some environments write for "no bound"
     most = float(np.finfo(np.float32).max)
@@ -48,7 +48,7 @@ class _Real:
 
     def __init__(self, space: spaces.Box) -> None:
         low, high = space.low.astype(np.float64).ravel(), space.high.astype(np.float64).ravel()
-        below, above = _open(space)
+        below, above = missing_bounds(space)
         self._low = np.where(below, np.where(above, -1.0, high - 2.0), low)
         self._high = np.where(above, np.where(below, 1.0, low + 2.0), high)
         self._dtype = space.dtype
@@ -71,7 +71,7 @@ class _Whole:
 
     def __init__(self, space: spaces.Box) -> None:
         low, high = space.low.astype(object).ravel(), space.high.astype(object).ravel()  # Python's integers: any size
-        below, above = _open(space)
+        below, above = missing_bounds(space)
         lowest = np.where(below, np.where(above, -NUM_BINS // 2, high - (NUM_BINS - 1)), low)
         highest = np.where(above, np.where(below, NUM_BINS // 2 - 1, low + (NUM_BINS - 1)), high)
         lowest, highest = np.maximum(lowest, low), np.minimum(highest, high)

@@ -81,13 +81,21 @@ class ImageSettings:
                     needed = 2 * max(self.width, self.height) / min(width, height)
                     image.draft(None, (int(width * needed) + 1, int(height * needed) + 1))
                 ImageOps.exif_transpose(image, in_place=True)
-                return np.asarray(self._resize(self._as_rgb(image)))
+                return self.convert(image)
         except UserError:
             raise
         except FileNotFoundError as error:
             raise UserError(f"image {name}: no such file") from error
         except Exception as error:  # decoders raise whatever broken bytes lead them to
             raise UserError(f"image {name}: cannot be decoded ({error})") from error
+
+    def convert(self, image: Image.Image) -> np.ndarray:
+        """An image that is open already, as uint8 (H, W, 3).
+
+        Raises:
+            ValueError: its values are real numbers.
+        """
+        return np.asarray(self._resize(self._as_rgb(image)))
 
     def _as_rgb(self, image: Image.Image) -> Image.Image:
         if image.mode == "F":

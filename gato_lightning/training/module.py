@@ -12,7 +12,7 @@ from torch import Tensor
 from torchmetrics import MeanMetric
 
 from gato_lightning.errors import UserError
-from gato_lightning.model.checkpoint import MARK, check_tokenizer
+from gato_lightning.model.checkpoint import MARK, check_action_bounds, check_tokenizer
 from gato_lightning.model.config import GatoConfig
 from gato_lightning.model.gato import Gato
 from gato_lightning.sequences.batch import TokenBatch
@@ -127,17 +127,21 @@ class GatoModule(LightningModule):
             "tokenizer_path": datamodule.tokenizer_path if datamodule else None,
             # What it takes to show the model other images.
             "images": datamodule.image_settings() if datamodule else {},
+            # What actions mean whose bounds the data gave.
+            "action_bounds": datamodule.action_bounds() if datamodule else {},
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuses a checkpoint that was trained with another text tokenizer.
+        """Refuses a checkpoint whose text or actions were other tokens than they are now.
 
         Raises:
-            UserError: the tokenizers differ.
+            UserError: the text tokenizers differ, or the bounds that actions are given by their data.
         """
         datamodule = getattr(self._trainer, "datamodule", None) if self._trainer else None
         if datamodule:
-            check_tokenizer(checkpoint.get(MARK, {}), datamodule.text_tokenizer)
+            stored = checkpoint.get(MARK, {})
+            check_tokenizer(stored, datamodule.text_tokenizer)
+            check_action_bounds(stored.get("action_bounds", {}), datamodule.action_bounds())
 
     def _log_training_losses(self) -> None:
         self._logged_at = self.trainer.global_step

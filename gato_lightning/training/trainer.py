@@ -169,7 +169,7 @@ class GatoTrainer(Trainer):
         print(f"stores of {len(datamodule.tasks)} tasks are ready")
 
     def export(self, model: Any, datamodule: Any, ckpt_path: str | None = None, output: str | None = None) -> None:
-        """Writes a checkpoint as a pretrained folder: safetensors, prompts of its control tasks, config and model card.
+        """Writes a checkpoint as a pretrained folder: safetensors, prompts of its tasks to act in, config and model card.
 
         Args:
             model: a GatoModule.
@@ -185,7 +185,8 @@ class GatoTrainer(Trainer):
         check_folder(Path(output), f"--output {output}")
         checkpoint = self.strategy.checkpoint_io.load_checkpoint(ckpt_path)
         self._prepare(model, datamodule)
-        tasks = self._loaded(model, datamodule, checkpoint, None, None)
+        self._loaded(model, datamodule, checkpoint, None, None)
+        tasks = datamodule.acting_tasks()
         run = Path(config_beside(ckpt_path)).parent
         report = run / "report.json"
         config = (run / "config.yaml").read_text(encoding="utf-8")

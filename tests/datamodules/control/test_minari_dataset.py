@@ -227,3 +227,16 @@ def test_a_value_outside_its_space_is_named(key, value, message):
 def test_a_value_of_the_wrong_shape_is_named():
     with pytest.raises(UserError, match=r"observation: values of shape \(2,\), expected \(3,\)"):
         check(spaces.Box(-1, 1, (3,)), np.zeros((5, 2)), "observation")
+
+
+def test_actions_without_bounds_are_scaled_by_the_data(root, tmp_path):
+    observed, acted = spaces.Box(-1, 1, (2,), np.float32), spaces.Box(-np.inf, np.inf, (1,), np.float32)
+    values = [np.array([40.0 * t - 50.0], np.float32) for t in range(4)]
+    one = Trajectory([np.zeros(2, np.float32)] * 5, values, [0.0] * 4, True, {})
+    name = recorded(root, "torques-v0", [one, one, one], observed, acted)
+    module = prepared(tmp_path, MinariDataModule(name, rollouts=False, val_episodes=1))
+    low, high = module.action_space.low[0], module.action_space.high[0]
+    assert low < -50.0 < 70.0 < high
+    ids = [row for row, _ in module.tokenizer.encode_actions(values)]
+    np.testing.assert_allclose(module.tokenizer.decode_actions(ids), values, atol=(high - low) / 1024)
+    assert MinariDataModule(cartpole(root, ref_min_score=0.0)[0]).measure_columns() == {}
