@@ -29,6 +29,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "control.policy": ["PolicyDataModule"],
         "control.recorded.columns_task": ["ColumnsTask"],
         "control.recorded.episodes": ["EpisodesDataModule"],
+        "control.recorded.lerobot": ["LeRobotDataModule"],
         "control.recorded_task": ["RecordedTask"],
         "control.robotics": ["RoboticsDataModule"],
         "control.textworld": ["TextWorldDataModule"],

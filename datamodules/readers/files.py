@@ -1,6 +1,7 @@
 """Files that data sets are read from: when they changed, and their lines."""
 
 import json
+import os
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -109,3 +110,19 @@ def find(source: str, suffixes: Sequence[str]) -> list[Path]:
     if not files:
         raise UserError(f"{path}: no file in it ends in {' or '.join(suffixes)}")
     return files
+
+
+def within(folder: Path, name: str) -> Path:
+    """The file of this name in a folder; links in it are followed, as those of a hub's cache are.
+
+    Args:
+        folder: where a data set lies.
+        name: relative, as the data set gives it.
+
+    Raises:
+        UserError: it leads out of the folder.
+    """
+    relative = os.path.normpath(name)
+    if os.path.isabs(relative) or relative.split(os.sep)[0] == os.pardir or "\0" in name:
+        raise UserError(f"path '{name}' leads out of the folder {folder}")
+    return folder / relative

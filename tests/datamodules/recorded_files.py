@@ -1,8 +1,17 @@
 """Recorded episodes in the layouts of other projects, as small as the tests need them."""
 
+import io
+import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import av
 import numpy as np
+import pandas
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
 
 from tests.datamodules.vision_files import photograph
 
@@ -27,5 +36,141 @@ def write_npz(folder: Path, episodes: int = 6, steps: int = 4) -> Path:
     return folder / "episodes"
 
 
+def encode(path: Path, frames: np.ndarray, fps: int, codec: str) -> None:
+    """A video of these frames, in yuv420p with a key frame every second frame, as LeRobot has them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, fps, options={"g": "2", "crf": "20"})
+        stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], "yuv420p"
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame)))
+        container.mux(stream.encode())
+
+
+CAMERA, TASKS, FPS = "observation.images.top", ("push the cup", "open the box"), 10
+
+
+def lerobot_columns(episode: int, number: int, steps: int, first: int) -> dict[str, Any]:
+    """The columns of an episode that are no video; `number` counts its files' rows, `episode` its values."""
+    rng = np.random.default_rng(episode)
+    return {
+        "observation.state": rng.normal(size=(steps, 3)).astype(np.float32),
+        "action": (20 * rng.normal(size=(steps, 2))).astype(np.float32),
+        "timestamp": (np.arange(steps) / FPS).astype(np.float32),
+        "frame_index": np.arange(steps),
+        "episode_index": np.full(steps, number),
+        "index": first + np.arange(steps),
+        "task_index": np.full(steps, episode % 2),
+        "next.reward": np.linspace(0, 1, steps, dtype=np.float32),
+    }
+
+
+def _lists(columns: dict[str, Any]) -> pa.Table:
+    return pa.table({key: list(value) if np.ndim(value) > 1 else value for key, value in columns.items()})
+
+
+def write_lerobot(
+    folder: Path, version: str = "v2.1", lengths: Sequence[int] = (6, 4, 5, 7), camera: str = "libx264", first: int = 0
+) -> Path:
+    """A data set in LeRobot's layout.
+
+    Args:
+        folder: where to.
+        version: `v2.0`, `v2.1` or `v3.0`; the files of the last hold two episodes each.
+        lengths: of the episodes.
+        camera: a codec; `image` for images in the tables.
+        first: index of the first episode.
+    """
+    root = folder / "lerobot"
+    v3 = version == "v3.0"
+    films = [movie(episode, steps, 64, 64) for episode, steps in enumerate(lengths)]
+    starts = np.cumsum([0, *lengths])
+    tables, rows = [], []
+    for episode, steps in enumerate(lengths):
+        columns = lerobot_columns(episode, first + episode, steps, int(starts[episode]))
+        if camera == "image":
+            columns[CAMERA] = [{"bytes": png(frame), "path": None} for frame in films[episode]]
+        tables.append(_lists(columns))
+        rows.append({"episode_index": first + episode, "tasks": [TASKS[episode % 2]], "length": steps})
+    kind = "image" if camera == "image" else "video"
+    counts = ("frame_index", "episode_index", "index", "task_index")
+    features = {
+        "observation.state": {"dtype": "float32", "shape": [3], "names": None},
+        "action": {"dtype": "float32", "shape": [2], "names": None},
+        CAMERA: {"dtype": kind, "shape": [64, 64, 3], "names": ["height", "width", "channel"]},
+        **{key: {"dtype": "float32", "shape": [1], "names": None} for key in ("timestamp", "next.reward")},
+        **{key: {"dtype": "int64", "shape": [1], "names": None} for key in counts},
+    }
+    data, videos = "data/chunk-{episode_chunk:03d}/episode_{episode_index:06d}", "videos/chunk-{episode_chunk:03d}/{video_key}/"
+    videos += "episode_{episode_index:06d}"
+    if v3:
+        file = "chunk-{chunk_index:03d}/file-{file_index:03d}"
+        data, videos = f"data/{file}", "videos/{video_key}/" + file
+    info = {
+        "codebase_version": version,
+        "robot_type": "arm",
+        "fps": FPS,
+        "total_episodes": len(lengths),
+        "total_frames": int(starts[-1]),
+        "total_tasks": 2,
+        "chunks_size": 1000,
+        "splits": {"train": f"{first}:{first + len(lengths)}"},
+        "data_path": f"{data}.parquet",
+        "video_path": None if camera == "image" else f"{videos}.mp4",
+        "features": features,
+    }
+    meta = root / "meta"
+    meta.mkdir(parents=True)
+    (meta / "info.json").write_text(json.dumps(info))
+    if not v3:
+        (meta / "tasks.jsonl").write_text(
+            "".join(json.dumps({"task_index": n, "task": text}) + "\n" for n, text in enumerate(TASKS))
+        )
+        (meta / "episodes.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        for episode, table in enumerate(tables):
+            place = {"episode_chunk": (first + episode) // 1000, "episode_index": first + episode}
+            _write_table(root / info["data_path"].format(**place), [table])
+            if camera != "image":
+                encode(root / info["video_path"].format(video_key=CAMERA, **place), films[episode], FPS, camera)
+        return root
+    pandas.DataFrame({"task_index": [0, 1]}, index=pandas.Index(TASKS, name="task")).to_parquet(meta / "tasks.parquet")
+    for file, begin in enumerate(range(0, len(lengths), 2)):
+        place, chosen = {"chunk_index": 0, "file_index": file}, range(begin, min(begin + 2, len(lengths)))
+        _write_table(root / info["data_path"].format(**place), [tables[episode] for episode in chosen])
+        if camera != "image":
+            joined = np.concatenate([films[episode] for episode in chosen])
+            encode(root / info["video_path"].format(video_key=CAMERA, **place), joined, FPS, camera)
+        for episode in chosen:
+            since = (starts[episode] - starts[begin]) / FPS
+            rows[episode] |= {
+                "data/chunk_index": 0,
+                "data/file_index": file,
+                "dataset_from_index": int(starts[episode]),
+                "dataset_to_index": int(starts[episode + 1]),
+                f"videos/{CAMERA}/chunk_index": 0,
+                f"videos/{CAMERA}/file_index": file,
+                f"videos/{CAMERA}/from_timestamp": since,
+                f"videos/{CAMERA}/to_timestamp": since + lengths[episode] / FPS,
+            }
+    (meta / "episodes" / "chunk-000").mkdir(parents=True)
+    pq.write_table(pa.Table.from_pylist(rows), meta / "episodes" / "chunk-000" / "file-000.parquet")
+    return root
+
+
+def _write_table(path: Path, tables: Sequence[pa.Table]) -> None:
+    """A Parquet file with a row group for each table."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with pq.ParquetWriter(path, tables[0].schema) as writer:
+        for table in tables:
+            writer.write_table(table)
+
+
+def png(image: np.ndarray) -> bytes:
+    """An image as the bytes of a PNG file."""
+    held = io.BytesIO()
+    Image.fromarray(image).save(held, "png")
+    return held.getvalue()
+
+
 # By the name of a stanza of docs/own_data.md: writes the data that it reads.
-WRITERS = {"my-episodes": write_npz}
+WRITERS = {"my-episodes": write_npz, "my-robot": write_lerobot}

@@ -110,6 +110,8 @@ def _picture(one: Any, settings: ImageSettings, name: str) -> np.ndarray:
         if one.ndim == 3 and one.shape[2] not in (1, 3, 4):
             one = np.moveaxis(one, 0, 2)
         one = Image.fromarray(np.ascontiguousarray(one[:, :, 0] if one.ndim == 3 and one.shape[2] == 1 else one))
+    if one.width * one.height > settings.max_pixels:
+        raise UserError(f"{name}: {one.width} x {one.height} pixels, more than max_pixels ({settings.max_pixels})")
     return settings.convert(one)
 
 

@@ -387,6 +387,17 @@ class ColumnsTask(RecordedTask):
             raise UserError(f"column {missing[0]}: missing")
 
 
+def split_of(name: str, names: Collection[str]) -> Split:
+    """Whether a split that a data set has under this name is for training or validation.
+
+    Args:
+        name: of the split.
+        names: of all of them: where none is named after validation, the one named `test` is held out.
+    """
+    held_out = [one for one in names if one in ("val", "valid", "validation")] or ["test"]
+    return "val" if name in held_out else "train"
+
+
 def _nested(keys: Any) -> Any:
     """Keys nested as the space is: a name gives a dictionary, a list a tuple."""
     if isinstance(keys, Mapping):
@@ -413,10 +424,10 @@ def _whole(values: Any, steps: int) -> Any:
 
 
 def _fits(values: Any, key: str, steps: int) -> bool:
-    """Whether values are texts for the episode or something for each timestep, and the last observation perhaps."""
+    """Whether values are something for each timestep, and the last observation perhaps, or a text for the whole episode."""
+    if isinstance(values, int | float) or (isinstance(values, np.ndarray) and values.ndim == 0):
+        return False
     try:
-        column = of.as_column(_whole(values, steps), key)
+        return len(of.as_column(_whole(values, steps), key)) in (steps, steps + 1)
     except UserError:
         return False
-    lasting = isinstance(values, int | float) or (np.ndim(values) == 0 and not isinstance(column[0] if column else "", str))
-    return not lasting and len(column) in (steps, steps + 1)

@@ -1,12 +1,13 @@
 """Files and their lines, packed or not, whole or cut short."""
 
 import gzip
+from pathlib import Path
 
 import pytest
 import zstandard
 
 from datamodules.base.faults import Fault
-from datamodules.readers.files import find, fingerprint, json_lines, text_field
+from datamodules.readers.files import find, fingerprint, json_lines, text_field, within
 from gato_lightning.errors import UserError
 
 LINES = b'{"a": 1}\n\n{"a": 2}\nnot json\n[3]\n{"a": "caf\xe9"}\n{"a": 4}'
@@ -62,3 +63,16 @@ def test_files_are_found_at_any_depth_in_order(tmp_path):
 def test_a_field_without_text_is_refused(row):
     with pytest.raises(UserError, match="under 'text'"):
         text_field(row, "text")
+
+
+@pytest.mark.parametrize("name", ["../x", "/x", "a/../../x", "..", "a\0b"])
+def test_no_name_leads_out_of_a_folder(name):
+    with pytest.raises(UserError, match="leads out of the folder data"):
+        within(Path("data"), name)
+
+
+def test_links_in_a_folder_are_followed(tmp_path):
+    (tmp_path / "blob").write_text("held elsewhere")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "link").symlink_to(tmp_path / "blob")
+    assert within(tmp_path / "data", "a/../link").read_text() == "held elsewhere"
