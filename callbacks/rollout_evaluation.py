@@ -1,11 +1,14 @@
 """Rollouts in the real environments, while training and at the end."""
 
+import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from rich.console import Console
 
 from callbacks.scoring.held_out_text import evenly
@@ -14,12 +17,14 @@ from gato_lightning.common.ranks import together
 from gato_lightning.common.settings import NonNegativeInt, PositiveFloat, PositiveInt, check_settings
 from gato_lightning.errors import unknown
 from gato_lightning.evaluation.environments import Environments
+from gato_lightning.evaluation.episode_log import EpisodeLog
 from gato_lightning.evaluation.figures import tasks_above_figure
 from gato_lightning.evaluation.report import Findings, score_tables, write_csv
 from gato_lightning.evaluation.rollout import evaluate_tasks, gather_scores
-from gato_lightning.evaluation.scores import TaskScore, by_domain, interquartile_mean, mean_score, tasks_above
+from gato_lightning.evaluation.scores import EpisodeResult, TaskScore, by_domain, interquartile_mean, mean_score, tasks_above
 from gato_lightning.sequences.tasks import FINAL_SEED, ROLLOUT_SEED, ControlTask
 from gato_lightning.training.progress_bar import progress_of
+from gato_lightning.training.run_folder import run_folders
 
 
 class RolloutEvaluation(Callback):
@@ -61,7 +66,7 @@ class RolloutEvaluation(Callback):
         self.workers, self.time_limit = workers, time_limit
         self.scores: list[TaskScore] = []
         self._environments: Environments | None = None
-        self._last = 0
+        self._last = self._first_step = 0
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Finds wrong task names before anything is trained."""
@@ -70,7 +75,9 @@ class RolloutEvaluation(Callback):
             for name in self.video_tasks:
                 if name not in known:
                     raise unknown("task in video_tasks", name, known)
-        self._last = trainer.global_step
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._last = self._first_step = trainer.global_step
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
         step = trainer.global_step
@@ -80,14 +87,28 @@ class RolloutEvaluation(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.final_episodes:
-            self.scores = self._evaluate(trainer, pl_module, "final", FINAL_SEED, self.final_episodes, self.video_tasks)
             folder = trainer.log_dir  # of all ranks: asking for it makes them talk to each other
+            with together():
+                log = self._final_log(trainer, Path(folder)) if folder else None
+            self.scores = self._evaluate(trainer, pl_module, "final", FINAL_SEED, self.final_episodes, self.video_tasks, log)
             with together():
                 if trainer.is_global_zero:
                     Console().print(score_tables(self.scores))
                     if folder:
                         write_csv(Path(folder) / "episodes.csv", self.scores)
+            if log:
+                log.remove()
         self._close()
+
+    def _final_log(self, trainer: Trainer, folder: Path) -> EpisodeLog:
+        """The log of this rank's last episodes; of a run whose steps were all done before, it has those that were played."""
+        log = folder / f"episodes.part{trainer.global_rank}"
+        if trainer.ckpt_path and self._first_step == trainer.global_step:
+            for earlier in run_folders(str(trainer.ckpt_path)):
+                if (earlier / log.name).exists() and earlier != folder.absolute():
+                    shutil.move(earlier / log.name, log)
+        same = {"step": trainer.global_step, "acting": asdict(self.acting), "seed": FINAL_SEED, "ranks": trainer.world_size}
+        return EpisodeLog(log, same)
 
     def findings(self) -> Findings:
         """The scores at the end of the fit."""
@@ -101,13 +122,25 @@ class RolloutEvaluation(Callback):
             self._environments.close()
             self._environments = None
 
+    def _stop_if_told(self, trainer: Trainer) -> None:
+        """Ends the evaluation where the process got SIGTERM, which Lightning looks for between steps only."""
+        if trainer.received_sigterm:
+            raise SIGTERMException
+
     def _control_tasks(self, trainer: Trainer) -> dict[str, ControlTask]:
         tasks: dict[str, ControlTask] = trainer.datamodule.control_tasks(self.tasks)  # type: ignore[attr-defined]
         names = list(tasks)
         return {names[i]: tasks[names[i]] for i in evenly(len(names), self.max_tasks or len(names))}
 
     def _evaluate(
-        self, trainer: Trainer, pl_module: LightningModule, tag: str, first_seed: int, episodes: int, record: list[str]
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        tag: str,
+        first_seed: int,
+        episodes: int,
+        record: list[str],
+        episode_log: EpisodeLog | None = None,
     ) -> list[TaskScore]:
         """Plays this rank's tasks; every rank gets all scores."""
         training = pl_module.training
@@ -118,6 +151,13 @@ class RolloutEvaluation(Callback):
             if self._environments is None:
                 self._environments = Environments(tasks, self.lanes, self.workers, self.time_limit)
             with progress_of(trainer, "Playing", len(tasks) * episodes) as advance:
+
+                def on_episode(task: str, episode: EpisodeResult) -> None:
+                    if episode_log:
+                        episode_log.add(task, episode)
+                    advance()
+                    self._stop_if_told(trainer)
+
                 scores = evaluate_tasks(
                     pl_module.model,
                     tasks,
@@ -126,7 +166,8 @@ class RolloutEvaluation(Callback):
                     self._environments,
                     self.acting,
                     record,
-                    lambda task, episode: advance(),
+                    on_episode,
+                    episode_log.done if episode_log else {},
                 )
         pl_module.train(training)
         scores = gather_scores(scores)

@@ -17,7 +17,7 @@ from datamodules.base.task import Job, Measurement, Split, TaskDataModule
 from datamodules.control.environment_task import EpisodeJob
 from gato_lightning.common.outputs import check_folder
 from gato_lightning.errors import UserError
-from gato_lightning.sequences.store import TokenEpisode, is_store
+from gato_lightning.sequences.store import TokenEpisode, clear_store, is_store
 from gato_lightning.tokens.episode import Episode
 
 log = logging.getLogger(__name__)
@@ -70,24 +70,20 @@ def prepare(tasks: Sequence[TaskDataModule], workers: int) -> None:
 
     Raises:
         UserError: a value that cannot be tokenised, or a task without good episodes, names the task; a cache folder that
-            cannot be written.
+            cannot be written; a folder of a store that holds something else.
     """
     while missing := _missing(tasks):
         cache = missing[0].folder("val").parent
         check_folder(cache, f"data.cache_dir {cache}")
         with locked(missing) as ours:
+            for task in _missing(ours):
+                for split in task.stored_splits:
+                    clear_store(task.folder(split))
             _make(_missing(ours), workers)
 
 
 def _missing(tasks: Sequence[TaskDataModule]) -> list[TaskDataModule]:
-    """The tasks that lack a store.
-
-    Raises:
-        UserError: where one should be lies something else.
-    """
-    for folder in (task.folder(split) for task in tasks for split in task.stored_splits):
-        if folder.exists() and any(folder.iterdir()) and not is_store(folder):
-            raise UserError(f"{folder}: no whole episode store, its meta.json is missing; remove the folder")
+    """The tasks that lack a store."""
     return [task for task in tasks if not all(is_store(task.folder(split)) for split in task.stored_splits)]
 
 

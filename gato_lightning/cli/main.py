@@ -33,13 +33,14 @@ from gato_lightning.cli.allocator import keep_freed_memory
 from gato_lightning.cli.commands import call
 from gato_lightning.cli.config_files import read_config_files, split_config_args, to_yaml
 from gato_lightning.cli.explain import explain
+from gato_lightning.cli.interruption import exit_stopped, how_to_go_on, raise_on_sigterm, signal_behind
 from gato_lightning.cli.quiet import quiet
 from gato_lightning.cli.run_config import SaveRunConfig
 from gato_lightning.cli.task_stanzas import bad_stanza, check_task_names, stanzas, task_overrides
 from gato_lightning.errors import UserError, mistake_in
 from gato_lightning.model.checkpoint import differences
 from gato_lightning.model.pretrained import WEIGHTS, find
-from gato_lightning.training.run_folder import config_beside
+from gato_lightning.training.run_folder import claim_version, config_beside
 from gato_lightning.training.trainer import GatoTrainer
 
 # Lightning's Timer has an enum for a default where it says `str`, and a config that holds it could not be written.
@@ -168,6 +169,12 @@ class GatoCLI(LightningCLI):
         for line in self.changed_settings:
             print(f"note: {line}", file=sys.stderr)
 
+    def before_fit(self) -> None:
+        """Takes the log folder, so that of runs which start at the same time each has its own."""
+        if self.trainer.is_global_zero:
+            for logger in self.trainer.loggers:
+                claim_version(logger)
+
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Builds the trainer, which refuses what it cannot do on this machine by a ValueError."""
         try:
@@ -178,6 +185,10 @@ class GatoCLI(LightningCLI):
     def _run_subcommand(self, subcommand: str) -> None:
         try:
             super()._run_subcommand(subcommand)
+        except (KeyboardInterrupt, SystemExit) as error:
+            if subcommand == "fit" and (stopped_by := signal_behind(error)):
+                exit_stopped(stopped_by, how_to_go_on(self.trainer), error)
+            raise
         except RuntimeError as error:
             if "loading state_dict" not in str(error):
                 raise
@@ -191,7 +202,9 @@ def run(
     args: list[str] | None = None,
     commands: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """Runs a command line; a user's mistake ends it with one line on stderr and exit status 2.
+    """Runs a command line.
+
+    What ends it early ends it with one line on stderr: a user's mistake with exit status 2, Ctrl-C with 130, SIGTERM with 143.
 
     Args:
         model_class: The LightningModule.
@@ -201,6 +214,7 @@ def run(
     """
     quiet()
     keep_freed_memory()
+    raise_on_sigterm()
     args = sys.argv[1:] if args is None else args
     try:
         if args and args[0] in commands:
@@ -209,6 +223,10 @@ def run(
             GatoCLI(model_class, datamodule_class, args, commands)
     except (UserError, MisconfigurationException) as error:
         _give_up(str(error), error)
+    except (KeyboardInterrupt, SystemExit) as error:
+        if stopped_by := signal_behind(error):
+            exit_stopped(stopped_by, "stopped; the same command goes on from here", error)
+        raise
     except OSError as error:
         if error.errno not in _MACHINE_ERRORS:
             raise

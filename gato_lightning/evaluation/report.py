@@ -11,6 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from gato_lightning.common.outputs import whole_file
 from gato_lightning.common.tables import narrow_table
 from gato_lightning.evaluation.published import of_domains
 from gato_lightning.evaluation.scores import EpisodeResult, TaskScore, by_domain, mean_score, summary, task_interval
@@ -139,14 +140,13 @@ def control_report(scores: Sequence[TaskScore]) -> dict[str, Any]:
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Writes a report."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=2) + "\n")
+    with whole_file(path) as partial:
+        partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def write_csv(path: Path, scores: Iterable[TaskScore]) -> None:
     """Writes a row a task and episode; a failed episode has a `failure` and no return."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with whole_file(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(CSV_COLUMNS)
         for one in scores:

@@ -13,7 +13,7 @@ import jinja2
 from matplotlib.figure import Figure
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from gato_lightning.common.outputs import check_file
+from gato_lightning.common.outputs import check_file, whole_file
 from gato_lightning.errors import UserError
 from gato_lightning.evaluation.figures import curves_figure, runs_figure, tasks_above_figure
 from gato_lightning.evaluation.published import PUBLISHED
@@ -180,6 +180,6 @@ def report(runs: list[str], output: str = "report.html") -> None:
     path = Path(output)
     check_file(path, f"--output {path}")
     text = page([read_run(Path(run)) for run in runs])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    with whole_file(path) as partial:
+        partial.write_text(text, encoding="utf-8")
     print(f"report written to {path}")

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning.fabric.utilities.cloud_io import _is_local_file_protocol
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.plugins.io.wrapper import _WrappingCheckpointIO
 
+from gato_lightning.common.outputs import whole_file
 from gato_lightning.errors import UserError, did_you_mean
 from gato_lightning.model.config import GatoConfig
 from gato_lightning.model.gato import Gato
@@ -94,6 +96,18 @@ class GatoCheckpointIO(_WrappingCheckpointIO):
             return load_checkpoint(path)
         within = super().load_checkpoint
         return _checked(path, lambda: within(path, map_location="cpu", weights_only=True))
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
+        """Writes a checkpoint; on a local disk, whole or not at all.
+
+        Lightning's own writing goes through the folder for temporary files, from where a file is copied over the old one if
+        that lies on another file system: a kill then leaves neither.
+        """
+        if type(self.checkpoint_io) is TorchCheckpointIO and _is_local_file_protocol(path):
+            with whole_file(Path(path)) as partial:
+                torch.save(checkpoint, partial)
+        else:
+            super().save_checkpoint(checkpoint, path, storage_options)
 
     def load_settings(self, path: Any) -> dict[str, Any]:
         """Reads what a checkpoint says of its model; weights stay on disk where the plugin lets them."""

@@ -7,7 +7,6 @@ is stored once.
 
 import json
 import math
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 import pyarrow
 
+from gato_lightning.common.outputs import to_disk
 from gato_lightning.errors import UserError
 from gato_lightning.tokens.episode import Example
 from gato_lightning.tokens.patches import PATCH
@@ -37,6 +37,7 @@ _ARRAYS = (
 )
 _META = "meta.json"
 _EXAMPLES = "examples.json"
+_PARTIAL = ".partial-"
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,24 @@ def is_store(folder: Path) -> bool:
     return (folder / _META).exists()
 
 
+def clear_store(folder: Path) -> None:
+    """Removes what a killed run left where a store is to be: parts of one.
+
+    No process may be making the store.
+
+    Raises:
+        UserError: the folder holds something else.
+    """
+    for partial in folder.parent.glob(f"{folder.name}{_PARTIAL}*"):
+        shutil.rmtree(partial)
+    if not folder.exists() or is_store(folder):
+        return
+    files = {_EXAMPLES, _META, *(f"{name}.npy" for name in _ARRAYS)}
+    if others := sorted({path.name for path in folder.iterdir()} - files):
+        raise UserError(f"{folder}: {others[0]} is no part of an episode store; remove the folder")
+    shutil.rmtree(folder)
+
+
 def _mapped(path: Path) -> np.ndarray:
     """A .npy file as a read-only array.
 
@@ -197,20 +216,19 @@ def write_store(folder: Path, episodes: Sequence[TokenEpisode], meta: dict[str, 
         OSError: the disk is full or not writable; what had been written is removed.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f"{folder.name}.partial-", dir=folder.parent))
+    partial = Path(tempfile.mkdtemp(prefix=f"{folder.name}{_PARTIAL}", dir=folder.parent))
     try:
         arrays, layouts, sources = _join(episodes)
         for name in _ARRAYS:
-            with (partial / f"{name}.npy").open("wb") as file:
-                np.save(file, arrays[name])
-                file.flush()
-                os.fsync(file.fileno())
+            np.save(partial / f"{name}.npy", arrays[name])
         if examples := _examples(episodes):
             (partial / _EXAMPLES).write_text(json.dumps(examples))
         (partial / _META).write_text(
             json.dumps({**meta, "layouts": [asdict(layout) for layout in layouts], "sources": sources})
         )
         partial.chmod(0o755)  # made for its owner alone
+        for file in partial.iterdir():
+            to_disk(file)
         try:
             partial.rename(folder)
         except OSError:

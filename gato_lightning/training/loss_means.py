@@ -1,6 +1,6 @@
 """Means of losses by task and by modality, over all ranks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -68,3 +68,23 @@ class LossMeans(nn.Module):
         self.by_task.reset()
         self.by_modality.reset()
         return means
+
+    def sums(self) -> dict[str, Tensor]:
+        """What has been added on this rank since the last `take`: for tasks and for modalities, (2, G) sums and counts."""
+        return {part: torch.stack((metric.total, metric.count)) for part, metric in self._parts.items()}
+
+    def named(self, sums: Mapping[str, Tensor]) -> dict[str, dict[str, list[float]]]:
+        """Such sums as plain values, by name of the task or modality."""
+        return {part: dict(zip(self._parts[part].names, of_part.T.tolist(), strict=True)) for part, of_part in sums.items()}
+
+    def add_named(self, sums: Mapping[str, Mapping[str, list[float]]]) -> None:
+        """Adds what `named` gave; names that are not known are passed over."""
+        for part, metric in self._parts.items():
+            for number, name in enumerate(metric.names):
+                total, count = sums.get(part, {}).get(name, (0.0, 0.0))
+                metric.total[number] += total
+                metric.count[number] += count
+
+    @property
+    def _parts(self) -> dict[str, GroupMeans]:
+        return {"task": self.by_task, "modality": self.by_modality}

@@ -20,6 +20,8 @@ from gato_lightning.training.loss import token_losses
 from gato_lightning.training.loss_means import LossMeans
 from gato_lightning.training.optimizer import OptimizerConfig, make_optimizer
 
+LOSS_SUMS = "loss_sums"  # the key of a checkpoint for what is not yet logged of the losses
+
 
 class GatoModule(LightningModule):
     """Trains Gato.
@@ -91,8 +93,7 @@ class GatoModule(LightningModule):
 
     def on_train_batch_end(self, outputs: Any, batch: TokenBatch, batch_idx: int) -> None:
         """Logs the losses by task and modality, at the steps at which Lightning logs the loss."""
-        step = self.trainer.global_step
-        if step % self.trainer.log_every_n_steps == 0 and step != self._logged_at:  # type: ignore[attr-defined]
+        if self._log_is_due():
             self._log_training_losses()
 
     def on_train_end(self) -> None:
@@ -130,9 +131,19 @@ class GatoModule(LightningModule):
             # What actions mean whose bounds the data gave.
             "action_bounds": datamodule.action_bounds() if datamodule else {},
         }
+        checkpoint[LOSS_SUMS] = self._loss_sums()
+
+    def _loss_sums(self) -> dict[str, Any]:
+        """Of all ranks, what is not yet logged of the losses by task and modality; a resumed run then logs the same means."""
+        if not hasattr(self, "_logged_at") or self._log_is_due():  # logged right behind this checkpoint
+            return {}
+        sums = self.training_losses.sums()
+        return self.training_losses.named(
+            {part: self.trainer.strategy.reduce(one, reduce_op="sum") for part, one in sums.items()}
+        )
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuses a checkpoint whose text or actions were other tokens than they are now.
+        """Refuses a checkpoint whose text or actions were other tokens than they are now; takes up losses not yet logged.
 
         Raises:
             UserError: the text tokenizers differ, or the bounds that actions are given by their data.
@@ -142,6 +153,12 @@ class GatoModule(LightningModule):
             stored = checkpoint.get(MARK, {})
             check_tokenizer(stored, datamodule.text_tokenizer)
             check_action_bounds(stored.get("action_bounds", {}), datamodule.action_bounds())
+            if hasattr(self, "training_losses") and self.trainer.is_global_zero:
+                self.training_losses.add_named(checkpoint.get(LOSS_SUMS, {}))
+
+    def _log_is_due(self) -> bool:
+        step = self.trainer.global_step
+        return step % self.trainer.log_every_n_steps == 0 and step != self._logged_at  # type: ignore[attr-defined]
 
     def _log_training_losses(self) -> None:
         self._logged_at = self.trainer.global_step

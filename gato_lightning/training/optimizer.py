@@ -53,9 +53,9 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, ob
 class WarmupCosine(LRScheduler):
     """Linear warm-up, then a cosine down to a share of the peak, where it stays.
 
-    Behind the warm-up the rate never rises, whatever rate a resumed run asks for: one that is resumed with more steps than
-    before keeps its rate until the longer cosine has come down to it. torch's own schedules take the old number of steps from
-    the checkpoint, and climb behind it.
+    Behind the warm-up the rate never rises, unless a resumed run asks for another peak: one that is resumed with more steps
+    than before keeps its rate until the longer cosine has come down to it. torch's own schedules take the old number of steps
+    from the checkpoint, and climb behind it.
 
     Args:
         optimizer: whose groups have the peak as their rate.
@@ -92,6 +92,9 @@ class WarmupCosine(LRScheduler):
         if kept["last_epoch"] < kept.get("warmup", 0):
             del kept["warmup"]  # not past yet: that of this run holds
         super().load_state_dict(kept)
+        for group, peak in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
+            if group["initial_lr"] != peak:  # another peak than the checkpoint's, which holds
+                group["initial_lr"], group["lr"] = peak, math.inf
         for group, rate in zip(self.optimizer.param_groups, self.get_lr(), strict=True):
             group["lr"] = rate
 
@@ -105,5 +108,12 @@ def make_optimizer(model: nn.Module, config: OptimizerConfig, total_steps: int) 
         eps=config.eps,
         fused=True,
     )
+    own = [{name: group[name] for name in ("weight_decay", "betas", "eps")} for group in optimizer.param_groups]
+
+    def keep_own(restored: Optimizer) -> None:  # a checkpoint has those of the run that wrote it
+        for group, settings in zip(restored.param_groups, own, strict=True):
+            group.update(settings)
+
+    optimizer.register_load_state_dict_post_hook(keep_own)
     warmup = min(config.warmup_steps, max(1, total_steps // 2))
     return optimizer, WarmupCosine(optimizer, warmup, total_steps, config.warmup_from, config.final_fraction)

@@ -32,6 +32,7 @@ from gato_lightning.model.checkpoint import GatoCheckpointIO
 from gato_lightning.model.precision import PrecisionChoice, choose_precision
 from gato_lightning.sequences.tasks import FINAL_SEED, ControlTask
 from gato_lightning.training.export import export_run
+from gato_lightning.training.finite import FiniteTraining
 from gato_lightning.training.last_checkpoint import LastCheckpoint
 from gato_lightning.training.progress_bar import StepProgressBar
 from gato_lightning.training.run_folder import config_beside
@@ -46,9 +47,14 @@ class GatoTrainer(Trainer):
         *args: Any,
         accelerator: str | Accelerator = "auto",
         precision: Literal["auto"] | _PRECISION_INPUT | None = "auto",
+        nonfinite_steps: PositiveInt = 20,
         **kwargs: Any,
     ) -> None:
-        """`precision: auto` takes the faster one of `bf16-mixed` and `32-true` on the machine at hand."""
+        """`precision: auto` takes the faster one of `bf16-mixed` and `32-true` on the machine at hand.
+
+        A run whose loss has not been finite in `nonfinite_steps` steps in a row is stopped.
+        """
+        check_settings({"nonfinite_steps": nonfinite_steps}, GatoTrainer.__init__)
         own = [plugin for plugin in _list(kwargs.get("plugins")) if isinstance(plugin, Precision)]
         if own:
             self.precision_choice = PrecisionChoice(own[0].precision, "a plugin's")
@@ -60,12 +66,34 @@ class GatoTrainer(Trainer):
         super().__init__(*args, accelerator=accelerator, **kwargs)
         rank_zero_info(f"precision: {self.precision_choice}")
         self.strategy.checkpoint_io = GatoCheckpointIO(self.strategy.checkpoint_io)
-        self.callbacks = [LastCheckpoint(), *self._with_step_bar(named)]  # called in this order
+        self.callbacks = [
+            LastCheckpoint(),
+            FiniteTraining(nonfinite_steps),
+            *self._with_step_bar(named),
+        ]  # called in this order
 
     def _with_step_bar(self, given: list[Any]) -> list[Callback]:
         """The callbacks, with the bar that counts steps for Lightning's own; one that was `given` is kept."""
         current: list[Callback] = self.callbacks
         return [StepProgressBar() if isinstance(one, ProgressBar) and one not in given else one for one in current]
+
+    def _run_stage(self) -> Any:
+        if self.training and 0 < self.max_steps <= self.global_step:
+            return self._end_again()
+        return super()._run_stage()
+
+    def _end_again(self) -> None:
+        """Makes the evaluation at the end of a run that is resumed from its last step; Lightning would leave it out."""
+        rank_zero_info(f"all {self.max_steps} steps are done; what follows is the evaluation")
+        loop = self.fit_loop
+        loop.setup_data()
+        loop.reset()
+        loop.on_run_start()
+        if self.enable_validation:
+            self.validating = True
+            loop.epoch_loop.val_loop.run()
+            self.training = True
+        loop.on_run_end()
 
     def rollout(
         self,

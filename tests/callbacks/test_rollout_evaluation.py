@@ -6,6 +6,7 @@ from pathlib import Path
 
 import lightning
 import pytest
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -18,6 +19,7 @@ from gato_lightning.model.config import GatoConfig
 from gato_lightning.sequences.tasks import FINAL_SEED, ROLLOUT_SEED
 from gato_lightning.training.module import GatoModule
 from gato_lightning.training.optimizer import OptimizerConfig
+from gato_lightning.training.trainer import GatoTrainer
 from run import main
 
 TINY = GatoConfig(width=32, depth=1, heads=2, head_size=16, feedforward=64, context_length=64, patch_channels=32)
@@ -110,3 +112,63 @@ def test_of_many_tasks_some_are_played_at_even_distances(tmp_path):
     assert [score.task for score in rollouts.scores] == ["a", "c", "e"]
     with pytest.raises(UserError, match="max_tasks: 0, expected a whole number, 1 or more"):
         RolloutEvaluation(max_tasks=0)
+
+
+class StopsPlaying(RolloutEvaluation):
+    """Is stopped behind so many episodes of the final evaluation, as by a signal."""
+
+    def __init__(self, after: int) -> None:
+        super().__init__(final_episodes=4, lanes=1, workers=1)
+        self.left = after
+
+    def _stop_if_told(self, trainer) -> None:
+        self.left -= 1
+        trainer._signal_connector.received_sigterm = self.left == 0
+        super()._stop_if_told(trainer)
+
+
+class Seeds(RolloutEvaluation):
+    """Keeps how many episodes were played."""
+
+    played = 0
+
+    def _stop_if_told(self, trainer) -> None:
+        self.played += 1
+
+
+def test_a_run_stopped_in_its_final_evaluation_plays_the_other_episodes_when_resumed(tmp_path, cache):
+    def run(rollouts, **resumed):
+        data = MixtureDataModule(
+            {"cartpole": TaskSpec(ClassicControlDataModule("CartPole-v1", episodes=3, val_episodes=1, reference_episodes=3))},
+            batch_size=2,
+            context_length=64,
+            cache_dir=str(cache),
+            val_sequences=2,
+            workers=1,
+        )
+        trainer = GatoTrainer(
+            accelerator="cpu",
+            precision="32-true",
+            max_steps=2,
+            logger=TensorBoardLogger(tmp_path),
+            callbacks=[rollouts, RunReport(), ModelCheckpoint(every_n_train_steps=1, save_last=True)],
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+        )
+        lightning.seed_everything(0)
+        trainer.fit(GatoModule(TINY, OptimizerConfig(learning_rate=1e-3, warmup_steps=2)), data, **resumed)
+        return Path(trainer.log_dir)
+
+    whole = json.loads((run(RolloutEvaluation(final_episodes=4, lanes=1)) / "report.json").read_text())
+    with pytest.raises(SystemExit):
+        run(StopsPlaying(after=3))
+    stopped = tmp_path / "lightning_logs" / "version_1"
+    assert not (stopped / "report.json").exists()
+    rest = Seeds(final_episodes=4, lanes=1)
+    resumed = run(rest, ckpt_path=stopped / "checkpoints" / "last.ckpt")
+    assert rest.played == 1
+    report = json.loads((resumed / "report.json").read_text())
+    assert report["control"] == whole["control"]
+    assert report["validation_loss"] == whole["validation_loss"]
+    assert not list(tmp_path.glob("**/episodes.part*"))

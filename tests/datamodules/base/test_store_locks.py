@@ -122,10 +122,22 @@ def test_an_empty_folder_is_not_taken_for_a_store(tmp_path):
     assert is_store(task.folder("val"))
 
 
-def test_half_a_store_is_told_before_the_work(tmp_path):
+def test_what_a_killed_run_left_is_removed_and_made_anew(tmp_path):
+    task = Slow(tmp_path / "cache", 0.0)
+    half, partial = task.folder("train"), task.folder("val").with_name(f"{task.folder('val').name}.partial-abc")
+    for folder in (half, partial):
+        folder.mkdir(parents=True)
+        (folder / "ids.npy").touch()
+    prepare([task], 1)
+    assert is_store(half)
+    assert not partial.exists()
+
+
+def test_a_folder_of_something_else_is_told_before_the_work(tmp_path):
     task = Slow(tmp_path / "cache", 0.0)
     task.folder("train").mkdir(parents=True)
-    (task.folder("train") / "ids.npy").touch()
-    with pytest.raises(UserError, match=r"slow-train-.*its meta.json is missing"):
+    (task.folder("train") / "thesis.tex").touch()
+    with pytest.raises(UserError, match=r"slow-train-.*: thesis.tex is no part of an episode store; remove the folder"):
         prepare([task], 1)
     assert collected(tmp_path / "cache") == []
+    assert (task.folder("train") / "thesis.tex").exists()

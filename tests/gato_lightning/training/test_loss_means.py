@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gato_lightning.training.loss_means import GroupMeans
+from gato_lightning.training.loss_means import GroupMeans, LossMeans
 
 
 def test_means_by_group():
@@ -27,3 +27,13 @@ def test_long_sums_stay_exact():
     for _ in range(100):
         means.update(group, torch.full((20_000,), 0.1))
     assert means.compute()["a"] == pytest.approx(0.1, rel=1e-3)
+
+
+def test_sums_as_plain_values_are_added_by_name():
+    means = LossMeans(["a", "b"])
+    means.by_task.update(torch.tensor([0, 1, 1]), torch.tensor([1.0, 2.0, 4.0]))
+    resumed = LossMeans(["b", "c"])
+    resumed.by_task.update(torch.tensor([0]), torch.tensor([6.0]))
+    resumed.add_named(means.named(means.sums()))
+    assert resumed.take("train") == {"train/loss/b": 4.0}
+    assert means.by_task.compute() == {"a": 1.0, "b": 3.0}

@@ -6,7 +6,7 @@ import torch
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins.precision import MixedPrecision
 
-from tests.tiny_runs import STEPS, data, module, trainer
+from tests.tiny_runs import STEPS, Losses, data, module, trainer
 
 
 class Gradients(lightning.Callback):
@@ -73,3 +73,16 @@ def test_task_losses_are_the_means_since_the_last_time_at_the_step_of_the_loss(t
         assert (name in row) == bool(since)
         if since:
             assert min(since) - 1e-6 <= row[name] <= max(since) + 1e-6
+
+
+@pytest.mark.parametrize("stop", [5, 7])  # where losses are logged as well, and between
+def test_a_resumed_run_logs_the_losses_of_an_uninterrupted_one(tmp_path, cache, stop):
+    whole, before, after = TaskLosses(), TaskLosses(), TaskLosses()
+    settings = {"log_every_n_steps": 5}
+    trainer(tmp_path, logger=whole, **settings).fit(module(), data(cache))
+    saving = lightning.pytorch.callbacks.ModelCheckpoint(tmp_path, every_n_train_steps=stop, save_last=True)
+    killed = trainer(tmp_path, saving, Losses(stop_at=stop + 1), logger=before, enable_checkpointing=True, **settings)
+    with pytest.raises(SystemExit):
+        killed.fit(module(), data(cache))
+    trainer(tmp_path, logger=after, **settings).fit(module(), data(cache), ckpt_path=tmp_path / "last.ckpt")
+    assert before.rows | after.rows == whole.rows

@@ -58,3 +58,15 @@ def test_the_same_number_of_steps_goes_on_to_the_digit():
     resumed.load_state_dict(optimizer.state_dict())
     continued.load_state_dict(schedule.state_dict())
     assert rates(resumed, continued, 63) == whole[37:]
+
+
+def test_settings_of_a_resumed_run_are_those_that_it_is_given():
+    optimizer, schedule = make(100)
+    rates(optimizer, schedule, 37)
+    other = OptimizerConfig(learning_rate=2e-3, warmup_steps=10, warmup_from=1e-7, weight_decay=0.3, betas=(0.8, 0.9))
+    fresh, resumed = (make_optimizer(nn.Linear(2, 2), other, 100) for _ in range(2))
+    resumed[0].load_state_dict(optimizer.state_dict())
+    resumed[1].load_state_dict(schedule.state_dict())
+    assert [group["weight_decay"] for group in resumed[0].param_groups] == [0.3, 0.0]
+    assert resumed[0].param_groups[0]["betas"] == (0.8, 0.9)
+    assert rates(*resumed, 63) == rates(*fresh, 100)[37:]
