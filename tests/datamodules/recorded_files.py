@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import h5py
 import numpy as np
 import pandas
 import pyarrow as pa
@@ -172,5 +173,53 @@ def png(image: np.ndarray) -> bytes:
     return held.getvalue()
 
 
+def write_robomimic(
+    folder: Path, lengths: Sequence[int] = (5, 4, 6, 3, 5), env_args: dict | None = None, **arrays: Any
+) -> Path:
+    """A file in robomimic's layout, in which demonstration 1 is held out; `arrays` come into each demonstration."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "demos.hdf5"
+    with h5py.File(path, "w") as file:
+        data = file.create_group("data")
+        data.attrs["total"] = sum(lengths)
+        data.attrs["env_args"] = json.dumps(env_args or {"env_name": "Lift", "env_type": 1, "env_kwargs": {}})
+        for number, steps in enumerate(lengths):
+            rng = np.random.default_rng(number)
+            demo = data.create_group(f"demo_{number}")
+            demo.attrs["num_samples"] = steps
+            given = {
+                "actions": rng.uniform(-1, 1, (steps, 2)),
+                "states": rng.normal(size=(steps, 9)),
+                "rewards": (np.arange(steps) == steps - 1).astype(float),
+                "dones": np.arange(steps) == steps - 1,
+                "obs/eef_pos": rng.normal(size=(steps, 3)),
+                "obs/agentview_image": movie(number, steps),
+                "next_obs/eef_pos": rng.normal(size=(steps, 3)),
+            }
+            for key, values in {**given, **{key: make(steps) for key, make in arrays.items()}}.items():
+                demo[key] = values
+        names = [f"demo_{number}".encode() for number in range(len(lengths))]
+        file["mask/train"], file["mask/valid"] = [names[0], *names[2:]], names[1:2]
+        file["mask/few"] = names[:3]
+    return path
+
+
+def write_d4rl(folder: Path, lengths: Sequence[int] = (5, 4, 6, 3), size: int = 4) -> Path:
+    """A file in D4RL's layout: episodes end by turns as terminal and at their time limit, the last one not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "flat.hdf5"
+    rng, total = np.random.default_rng(0), sum(lengths)
+    last = np.cumsum(lengths)[:-1] - 1
+    with h5py.File(path, "w") as file:
+        file["observations"] = rng.normal(size=(total, size)).astype(np.float32)
+        file["actions"] = rng.uniform(-1, 1, (total, 1)).astype(np.float32)
+        file["rewards"] = np.ones(total, np.float32)
+        file["terminals"] = np.isin(np.arange(total), last[::2])
+        file["timeouts"] = np.isin(np.arange(total), last[1::2])
+        file["infos/goal"] = rng.normal(size=(total, 2))
+        file["metadata/algorithm"] = "SAC"
+    return path
+
+
 # By the name of a stanza of docs/own_data.md: writes the data that it reads.
-WRITERS = {"my-episodes": write_npz, "my-robot": write_lerobot}
+WRITERS = {"my-episodes": write_npz, "my-robot": write_lerobot, "my-demos": write_robomimic, "my-d4rl": write_d4rl}

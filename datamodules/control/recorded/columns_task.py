@@ -4,6 +4,7 @@ A reader lists its `recordings` and reads one of them as columns. What the keys 
 that are left out, held-out episodes and faults are the same for all formats, and are here.
 """
 
+import contextlib
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,21 +12,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+import gymnasium
 import numpy as np
 from gymnasium import Space, spaces
 from lightning.pytorch.utilities import rank_zero_info
 
 from datamodules.base.faults import Fault
 from datamodules.base.task import Job, Split
-from datamodules.control.column_ranges import ColumnRange, measure
+from datamodules.control.column_ranges import ColumnRange, lacks_bounds, measure
 from datamodules.control.recorded import columns as of
 from datamodules.control.recorded.columns import Sort
 from datamodules.control.recorded_task import RecordedTask
 from datamodules.readers.files import fingerprint
 from gato_lightning.common.settings import PositiveInt, ShareBelowOne
-from gato_lightning.errors import UserError, unknown
+from gato_lightning.errors import UserError, said, unknown
 from gato_lightning.sequences.store import TokenEpisode
-from gato_lightning.tokens.episode import Episode
+from gato_lightning.tokens.episode import Episode, map_space
 from gato_lightning.tokens.image_files import ImageSettings
 
 _EPISODES_PER_JOB = 16
@@ -210,6 +212,37 @@ class ColumnsTask(RecordedTask):
     def is_observed(self, key: str) -> bool:
         """Whether a key that is no action, reward or bookkeeping is observed unless settings say otherwise."""
         return True
+
+    def play_in(self, env: gymnasium.Env) -> None:
+        """Has the task rolled out in its environment, of which this is one, with the environment's actions.
+
+        Raises:
+            UserError: its spaces are not those of the data.
+        """
+        with contextlib.closing(env):
+            for part, space in (("observation", env.observation_space), ("action", env.action_space)):
+                recorded, real = self._shapes(self._tree[part]), map_space(lambda leaf, path: leaf.shape, space)
+                if recorded != real:
+                    raise UserError(f"{self.source}: its {part}s have shape {recorded}, those of its environment {real}")
+            if lacks_bounds(env.action_space):
+                raise UserError(f"{self.source}: the actions of its environment have no bounds")
+            self.action_space = env.action_space
+        self.playable = True
+
+    def play_where_it_can_be(self) -> None:
+        """Has the task rolled out if its environment can be made and fits; else says why it is not."""
+        try:
+            self.play_in(self.make_env())
+        except Exception as error:  # whatever a foreign constructor, or an import that fails, may raise
+            rank_zero_info(f"{self.source}: not rolled out, as its environment cannot be used ({said(error)})")
+
+    def _shapes(self, tree: Any) -> Any:
+        if isinstance(tree, dict):
+            return {name: self._shapes(one) for name, one in tree.items()}
+        if isinstance(tree, tuple):
+            return tuple(map(self._shapes, tree))
+        column = self.columns[tree]
+        return self.images.space().shape if column.sort is Sort.IMAGE else column.shape
 
     @property
     def num_episodes(self) -> int:
