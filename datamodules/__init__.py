@@ -30,6 +30,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "control.recorded.columns_task": ["ColumnsTask"],
         "control.recorded.d4rl": ["D4rlDataModule"],
         "control.recorded.episodes": ["EpisodesDataModule"],
+        "control.recorded.jat": ["JatDataModule"],
         "control.recorded.lerobot": ["LeRobotDataModule"],
         "control.recorded.robomimic": ["RobomimicDataModule"],
         "control.recorded_task": ["RecordedTask"],

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import datasets
 import h5py
 import numpy as np
 import pandas
@@ -221,5 +222,55 @@ def write_d4rl(folder: Path, lengths: Sequence[int] = (5, 4, 6, 3), size: int = 
     return path
 
 
+def jat_columns(kind: str, seed: int, steps: int) -> dict[str, Any]:
+    """A row of JAT's data set, of a configuration of this kind."""
+    rng = np.random.default_rng(seed)
+    rewards = {"rewards": np.ones(steps, np.float32).tolist()}
+    if kind == "atari":
+        stacked = np.concatenate([movie(seed, steps, 84, 84)[..., :1], movie(seed, steps, 84, 84)], axis=3)
+        return {"image_observations": list(stacked), "discrete_actions": rng.integers(0, 18, steps).tolist(), **rewards}
+    if kind == "babyai":
+        return {
+            "text_observations": ["go to the red ball"] * steps,
+            "discrete_observations": rng.integers(0, 11, (steps, 148)).tolist(),
+            "discrete_actions": rng.integers(0, 7, steps).tolist(),
+            **rewards,
+        }
+    return {
+        "continuous_observations": rng.normal(size=(steps, 5)).astype(np.float32).tolist(),
+        "continuous_actions": (20 * rng.normal(size=(steps, 3))).astype(np.float32).tolist(),
+        **rewards,
+    }
+
+
+def write_jat(
+    folder: Path, configs: Sequence[str] = ("metaworld-reach", "metaworld-push", "babyai-go-to", "atari-pong")
+) -> Path:
+    """Parquet files in JAT's layout: five episodes to train on and two to test with of each configuration."""
+    kinds = {
+        "text_observations": datasets.Sequence(datasets.Value("string")),
+        "image_observations": datasets.Sequence(datasets.Image()),
+        "discrete_observations": datasets.Sequence(datasets.Sequence(datasets.Value("int64"))),
+        "continuous_observations": datasets.Sequence(datasets.Sequence(datasets.Value("float32"))),
+        "discrete_actions": datasets.Sequence(datasets.Value("int64")),
+        "continuous_actions": datasets.Sequence(datasets.Sequence(datasets.Value("float32"))),
+        "rewards": datasets.Sequence(datasets.Value("float32")),
+    }
+    for number, config in enumerate(configs):
+        for split, seeds in (("train", range(5)), ("test", range(5, 7))):
+            rows = [jat_columns(config.split("-")[0], 100 * number + seed, 3 + seed % 3) for seed in seeds]
+            features = datasets.Features({key: kinds[key] for key in rows[0]})
+            path = folder / "jat" / config / f"{split}-00000-of-00001.parquet"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            datasets.Dataset.from_list(rows, features=features).to_parquet(path, batch_size=2)
+    return folder / "jat"
+
+
 # By the name of a stanza of docs/own_data.md: writes the data that it reads.
-WRITERS = {"my-episodes": write_npz, "my-robot": write_lerobot, "my-demos": write_robomimic, "my-d4rl": write_d4rl}
+WRITERS = {
+    "my-episodes": write_npz,
+    "my-robot": write_lerobot,
+    "my-demos": write_robomimic,
+    "my-d4rl": write_d4rl,
+    "my-jat": write_jat,
+}

@@ -31,6 +31,7 @@ from gato_lightning.tokens.episode import Episode, map_space
 from gato_lightning.tokens.image_files import ImageSettings
 
 _EPISODES_PER_JOB = 16
+_VALIDATION = ("val", "valid", "validation")
 _TRIED = 16  # episodes that are looked at to find one that tells what the columns are
 _PREFIX = re.compile(r"^(steps[./])?(observations?|obs)[./]")
 
@@ -43,7 +44,7 @@ class Recording:
         file: whose change changes the episode; episodes of one file are read one after another.
         name: of the episode in its file, for messages; "" where it is the whole file.
         where: what its reader needs to find it.
-        split: to which its data set assigns it; None: to neither.
+        split: to which its data set assigns it; None: it assigns none.
     """
 
     file: Path
@@ -176,8 +177,8 @@ class ColumnsTask(RecordedTask):
         Raises:
             UserError: a key that there is not.
         """
-        actions = self._actions or of.first_of(self.action_keys, found)
-        if actions is None:
+        actions = self._actions or of.first_of(self.action_keys, found) or self._parts_of_actions(found)
+        if not actions:
             raise UserError(f"no column {' or '.join(self.action_keys)}; set `actions` to one of {', '.join(sorted(found))}")
         acted = [actions] if isinstance(actions, str) else list(actions.values())
         self._success_key = of.first_of(self.success_keys, found)
@@ -201,17 +202,30 @@ class ColumnsTask(RecordedTask):
         used = {*self.columns, self._reward_key, self._success_key}
         self._unused = sorted(key for key in found if key not in used)
 
+    def _parts_of_actions(self, found: Mapping[str, Any]) -> dict[str, str]:
+        """`action/arm` and the like, by what follows."""
+        pattern = re.compile(rf"({'|'.join(map(re.escape, self.action_keys))})[./](.+)")
+        return {match[2]: key for key in found if (match := pattern.fullmatch(key))}
+
     def _observable(self, found: Mapping[str, Any], acted: Sequence[str], steps: int) -> str | dict[str, str | list[str]]:
         """The keys that are observed where none are given."""
         passed = {*self.action_keys, *acted, *self.reward_keys, self._reward_key, *self.success_keys, *self.bookkeeping}
         keys = [key for key in found if key not in passed and self.is_observed(key) and _fits(found[key], key, steps)]
         if not keys:
             raise UserError(f"no column to observe; set `observations`, from {', '.join(sorted(found))}")
-        return keys[0] if len(keys) == 1 else {_short(key): key for key in keys}
+        return keys[0] if len(keys) == 1 else {self.name_of(key): key for key in keys}
 
     def is_observed(self, key: str) -> bool:
         """Whether a key that is no action, reward or bookkeeping is observed unless settings say otherwise."""
         return True
+
+    def name_of(self, key: str) -> str:
+        """What a key is called in the task where settings do not say it: `image` for `observation.image` and the like."""
+        return _PREFIX.sub("", key)
+
+    def source_of(self, recording: Recording) -> str:
+        """Who acted; prompts are drawn from episodes of the same."""
+        return self.domain
 
     def play_in(self, env: gymnasium.Env) -> None:
         """Has the task rolled out in its environment, of which this is one, with the environment's actions.
@@ -376,7 +390,7 @@ class ColumnsTask(RecordedTask):
             return tuple(map(filled, tree)) if isinstance(tree, tuple) else read[tree]
 
         observations, actions = (filled(tree) for tree in self._tree.values())
-        return Episode(observations, actions, rewards.astype(np.float32), source=self.domain)
+        return Episode(observations, actions, rewards.astype(np.float32), source=self.source_of(recording))
 
     def _column(self, column: Column, values: Any, steps: int) -> Any:
         """The values of a column at the timesteps that are kept."""
@@ -420,15 +434,16 @@ class ColumnsTask(RecordedTask):
             raise UserError(f"column {missing[0]}: missing")
 
 
-def split_of(name: str, names: Collection[str]) -> Split:
-    """Whether a split that a data set has under this name is for training or validation.
+def split_of(name: str, names: Collection[str]) -> Split | None:
+    """Whether a split that a data set has under this name is for training or validation; None: for neither.
 
     Args:
         name: of the split.
         names: of all of them: where none is named after validation, the one named `test` is held out.
     """
-    held_out = [one for one in names if one in ("val", "valid", "validation")] or ["test"]
-    return "val" if name in held_out else "train"
+    if name in _VALIDATION or (name == "test" and not set(names) & set(_VALIDATION)):
+        return "val"
+    return None if name == "test" else "train"
 
 
 def _nested(keys: Any) -> Any:
@@ -442,11 +457,6 @@ def _keys(tree: Any) -> list[str]:
     if isinstance(tree, str):
         return [tree]
     return [key for one in (tree.values() if isinstance(tree, dict) else tree) for key in _keys(one)]
-
-
-def _short(key: str) -> str:
-    """`image` for `observation.image` and the like."""
-    return _PREFIX.sub("", key)
 
 
 def _whole(values: Any, steps: int) -> Any:

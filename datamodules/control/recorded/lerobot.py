@@ -10,7 +10,8 @@ import pyarrow.parquet
 
 from datamodules.control.recorded.arrow_columns import values_of
 from datamodules.control.recorded.columns_task import ColumnsTask, Recording, split_of
-from datamodules.control.recorded.lerobot_folder import LeRobotEpisode, LeRobotFolder, find_folder
+from datamodules.control.recorded.hub import find_folder
+from datamodules.control.recorded.lerobot_folder import LeRobotEpisode, LeRobotFolder
 from datamodules.control.recorded.video import EpisodeVideo
 from datamodules.readers.files import fingerprint, within
 from gato_lightning.common.settings import PositiveFloat
@@ -40,13 +41,15 @@ class LeRobotDataModule(ColumnsTask):
             self.every = round(self.data.fps / fps)
             if self.every < 1 or abs(self.every * fps - self.data.fps) > 1e-3 * self.data.fps:
                 raise UserError(f"{path}: {self.data.fps:g} frames a second, which is no multiple of fps ({fps:g})")
-        splits = self.data.split_ranges()
-        self.describe([self._recording(one, splits) for one in self.data.episodes()], path)
+        ranges = self.data.split_ranges()
+        recordings = [self._recording(one, ranges) for one in self.data.episodes()]
+        self.describe([recording for recording in recordings if recording is not None], path)
 
-    def _recording(self, episode: LeRobotEpisode, splits: Mapping[str, range]) -> Recording:
-        names = [name for name, indices in splits.items() if episode.index in indices]
-        split = split_of(names[0], splits) if names else None
-        return Recording(self.data.path / episode.data, f"episode {episode.index}", episode, split)
+    def _recording(self, episode: LeRobotEpisode, ranges: Mapping[str, range]) -> Recording | None:
+        """Where an episode lies; None of one that is neither to train on nor held out."""
+        names = [name for name, indices in ranges.items() if episode.index in indices]
+        split = split_of(names[0], ranges) if names else "train"
+        return Recording(self.data.path / episode.data, f"episode {episode.index}", episode, split) if split else None
 
     def fingerprints(self) -> list[Any]:
         """Size and time of metadata, tables and videos; those that are missing are told when they are read."""

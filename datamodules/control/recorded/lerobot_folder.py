@@ -15,8 +15,6 @@ from typing import Any
 
 import pyarrow
 import pyarrow.parquet
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
 from datamodules.base.faults import Fault
 from datamodules.readers.files import json_lines, within
@@ -128,23 +126,6 @@ class LeRobotFolder:
         if not isinstance(self.info.get(key), kind):
             raise UserError(f"{self.path / 'meta' / 'info.json'}: {key} is {self.info.get(key)!r}, expected {kind}")
         return self.info[key]
-
-
-def find_folder(name: str, revision: str | None = None) -> Path:
-    """The folder of this path; or of a data set of this name on the hub, which is downloaded.
-
-    Raises:
-        UserError: there is none, or it cannot be downloaded.
-    """
-    if Path(name).is_dir():
-        return Path(name)
-    if name.count("/") != 1 or Path(name).exists():
-        raise UserError(f"{name}: no such folder, nor the name of a data set on the hub, such as lerobot/pusht")
-    try:
-        return Path(snapshot_download(name, repo_type="dataset", revision=revision))
-    except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        said = " ".join(str(error).split())[:200]
-        raise UserError(f"{name}: no such folder, nor a data set on the hub that can be read ({said})") from error
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -114,6 +114,14 @@ def test_a_validation_split_of_the_data_is_held_out(tmp_path):
     assert module(root).held_out().tolist() == [False, False, False, True]
 
 
+def test_a_test_split_beside_it_is_left_alone(tmp_path):
+    root = write_lerobot(tmp_path, "v2.1", LENGTHS, "image")
+    change_info(root, splits={"train": "0:2", "val": "2:3", "test": "3:4"})
+    assert module(root).held_out().tolist() == [False, False, True]
+    change_info(root, splits={"train": "0:3", "test": "3:4"})
+    assert module(root).held_out().tolist() == [False, False, False, True]
+
+
 def change_info(root: Path, **changes: object) -> None:
     path = root / "meta" / "info.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
