@@ -32,6 +32,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "control.recorded.episodes": ["EpisodesDataModule"],
         "control.recorded.jat": ["JatDataModule"],
         "control.recorded.lerobot": ["LeRobotDataModule"],
+        "control.recorded.rlds": ["RldsDataModule"],
         "control.recorded.robomimic": ["RobomimicDataModule"],
         "control.recorded_task": ["RecordedTask"],
         "control.robotics": ["RoboticsDataModule"],

@@ -14,6 +14,7 @@ import pandas
 import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
+from tfrecord.writer import TFRecordWriter
 
 from tests.datamodules.vision_files import photograph
 
@@ -266,6 +267,61 @@ def write_jat(
     return folder / "jat"
 
 
+def _feature(kind: str, shape: Sequence[int] = ()) -> dict[str, Any]:
+    """A feature as features.json tells it."""
+    if kind in ("text", "image"):
+        return {"pythonClassName": kind, kind: {"shape": {"dimensions": ["64", "64", "3"]}} if kind == "image" else {}}
+    dimensions = {"dimensions": [str(size) for size in shape]} if shape else {}
+    return {"pythonClassName": "Tensor", "tensor": {"shape": dimensions, "dtype": kind, "encoding": "none"}}
+
+
+def _features_dict(features: dict[str, Any]) -> dict[str, Any]:
+    return {"pythonClassName": "FeaturesDict", "featuresDict": {"features": features}}
+
+
+def rlds_steps(seed: int, steps: int) -> dict[str, Any]:
+    """The columns of an episode; the action beside the last observation is none."""
+    rng = np.random.default_rng(seed)
+    return {
+        "observation/image_0": movie(seed, steps),
+        "observation/state": rng.normal(size=(steps, 2, 2)).astype(np.float32),
+        "action": rng.normal(size=(steps, 3)).astype(np.float32),
+        "reward": (np.arange(steps) == steps - 2).astype(np.float32),
+        "is_last": np.arange(steps) == steps - 1,
+    }
+
+
+def write_rlds(folder: Path, lengths: Sequence[int] = (5, 4, 6), val: Sequence[int] = (4,)) -> Path:
+    """A data set in the layout of RLDS, its training part in two files."""
+    root = folder / "rlds" / "1.0.0"
+    root.mkdir(parents=True)
+    steps = {
+        "observation": _features_dict({"image_0": _feature("image"), "state": _feature("float32", (2, 2))}),
+        "action": _feature("float32", (3,)),
+        "reward": _feature("float32"),
+        "language_instruction": _feature("text"),
+        **{key: _feature("bool") for key in ("is_first", "is_last", "is_terminal")},
+    }
+    sequence = {"pythonClassName": "Dataset", "sequence": {"feature": _features_dict(steps), "length": "-1"}}
+    metadata = _features_dict({"file_path": _feature("text")})
+    (root / "features.json").write_text(json.dumps(_features_dict({"steps": sequence, "episode_metadata": metadata})))
+    (root / "dataset_info.json").write_text(json.dumps({"name": "made_up", "version": "1.0.0", "fileFormat": "tfrecord"}))
+    parts = [("train", 0, 2, range(0, 2)), ("train", 1, 2, range(2, len(lengths)))]
+    parts.append(("val", 0, 1, range(len(lengths), len(lengths) + len(val))))
+    for split, number, count, seeds in parts:
+        writer = TFRecordWriter(str(root / f"made_up-{split}.tfrecord-{number:05d}-of-{count:05d}"))
+        for seed in seeds:
+            columns = rlds_steps(seed, [*lengths, *val][seed])
+            record: dict[str, Any] = {"episode_metadata/file_path": (b"x", "byte")}
+            for key, values in columns.items():
+                record[f"steps/{key}"] = (values.reshape(-1).tolist(), "int" if values.dtype == bool else "float")
+            record["steps/observation/image_0"] = ([png(image) for image in columns["observation/image_0"]], "byte")
+            record["steps/language_instruction"] = ([b"pick up the sponge"] * len(columns["action"]), "byte")
+            writer.write(record)
+        writer.close()
+    return folder / "rlds"
+
+
 # By the name of a stanza of docs/own_data.md: writes the data that it reads.
 WRITERS = {
     "my-episodes": write_npz,
@@ -273,4 +329,5 @@ WRITERS = {
     "my-demos": write_robomimic,
     "my-d4rl": write_d4rl,
     "my-jat": write_jat,
+    "my-rlds": write_rlds,
 }

@@ -159,6 +159,5 @@ def _check_alike(files: Sequence[Path], configs: Sequence[str]) -> None:
     first = sorted(_schema(files[0]).names)
     for file, config in zip(files, configs, strict=True):
         if (names := sorted(_schema(file).names)) != first:
-            raise UserError(
-                f"configurations {configs[0]} and {config} differ: columns {', '.join(first)}, and {', '.join(names)}"
-            )
+            columns = f"{', '.join(first)}, and {', '.join(names)}"
+            raise UserError(f"configurations {configs[0]} and {config} have different columns: {columns}")

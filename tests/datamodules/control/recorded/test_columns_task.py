@@ -69,6 +69,12 @@ def test_faulty_values_do_not_count_in_the_bounds(tmp_path):
     assert task.action_space == connected(InMemory(clean), tmp_path / "b").action_space
 
 
+def test_actions_of_several_parts_are_found(tmp_path):
+    parts = {"obs": np.zeros((3, 1)), "action/arm": np.zeros((3, 2)), "action/stop": np.array([0, 1, 0])}
+    task = connected(InMemory([dict(parts), dict(parts)]), tmp_path)
+    assert set(task.action_space) == {"arm", "stop"}
+
+
 def test_a_key_that_is_nowhere_is_named():
     with pytest.raises(UserError, match="no column action or actions; set `actions` to one of act, obs"):
         InMemory([{"obs": np.zeros((3, 1)), "act": np.zeros((3, 1))}] * 2)
