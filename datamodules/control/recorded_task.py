@@ -28,7 +28,8 @@ class RecordedTask(EnvironmentTask):
 
     Args:
         val_episodes: held out for the validation loss, 1 or more, evenly spread over the data set; at most half of it.
-        min_score: episodes with a lower normalised score are left out; null keeps all.
+        min_score: episodes with a lower normalised score are left out; null keeps all. Where the return of random play is not
+            known and cannot be measured, it counts as 0.
         reference_episodes: of random play, where the data do not tell its return; 1 or more.
         scaling: how actions without bounds get bounds from the data.
         timesteps: most timesteps of a window, in training and acting, 1 or more; None: as many as fit.

@@ -5,6 +5,8 @@ that are left out, held-out episodes and faults are the same for all formats, an
 """
 
 import contextlib
+import hashlib
+import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ from lightning.pytorch.utilities import rank_zero_info
 
 from datamodules.base.faults import Fault
 from datamodules.base.task import Job, Split
-from datamodules.control.column_ranges import ColumnRange, lacks_bounds, measure
+from datamodules.control.column_ranges import ActionScaling, ColumnRange, lacks_bounds, measure
 from datamodules.control.recorded import columns as of
 from datamodules.control.recorded.columns import Sort
 from datamodules.control.recorded_task import RecordedTask
@@ -264,7 +266,8 @@ class ColumnsTask(RecordedTask):
 
     def settings(self) -> dict[str, Any]:
         """The arguments, and what changes when a file does."""
-        return {**super().settings(), "files": self.fingerprints()}
+        files = json.dumps(self.fingerprints()).encode()  # of thousands of files, perhaps
+        return {**super().settings(), "files": hashlib.sha256(files).hexdigest()}
 
     def num_examples(self, episodes: Sequence[TokenEpisode]) -> int:
         return len(episodes)
@@ -278,7 +281,7 @@ class ColumnsTask(RecordedTask):
         return np.array([split == "val" for split in splits]) if "val" in splits else super().held_out()
 
     def jobs(self, split: Split) -> list[Job]:
-        """A job for at most 16 episodes of one file, or of 16 files that hold one each."""
+        """A job for at most 16 episodes."""
         held_out = self.held_out()
         wanted = np.flatnonzero(held_out if split == "val" else ~held_out)
         return [self.episodes(wanted[start : start + _EPISODES_PER_JOB]) for start in range(0, len(wanted), _EPISODES_PER_JOB)]
@@ -297,7 +300,9 @@ class ColumnsTask(RecordedTask):
                 values[key].append(column)
         if not all(values.values()):
             raise UserError(f"{self.source}: no episode can be read")
-        return {key: measure(np.concatenate(parts), self.scaling, f"column {key}") for key, parts in values.items()}
+        # Bounds that settings give are those of actions.
+        scaling = {key: self.scaling if self.is_scaled(key) else ActionScaling() for key in values}
+        return {key: measure(np.concatenate(parts), scaling[key], f"column {key}") for key, parts in values.items()}
 
     def is_scaled(self, column: str) -> bool:
         found = self.columns[column]

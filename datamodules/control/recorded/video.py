@@ -57,7 +57,7 @@ class EpisodeVideo(Frames):
                         raise UserError(
                             f"video {self.path}: no frame at {self.times[found]:.4f} s, the next is at {frame.time:.4f} s"
                         )
-        except (av.FFmpegError, IndexError, ValueError) as error:
+        except (av.FFmpegError, IndexError, TypeError, ValueError) as error:  # no stream, frames without a time
             if isinstance(error, UserError):
                 raise
             raise UserError(f"video {self.path}: cannot be decoded ({error})") from error

@@ -82,6 +82,13 @@ def test_a_key_that_is_nowhere_is_named():
         InMemory([{"action": np.zeros((3, 1))}] * 2)
 
 
+def test_bounds_that_are_given_are_those_of_actions_alone(tmp_path):
+    episodes = [episode(n, board=np.arange(8).reshape(4, 2)) for n in range(4)]
+    scaling = ActionScaling(low=[-1.0] * 3, high=[2.0] * 3)
+    task = connected(InMemory(episodes, scaling=scaling, observations="board"), tmp_path)
+    assert task.observation_space.nvec.tolist() == [8, 8]
+
+
 def test_bounds_that_are_given_do_not_change_with_the_data(tmp_path):
     scaling = ActionScaling(low=[-1.0] * 3, high=[2.0] * 3)
     for count in (4, 9):
