@@ -36,6 +36,7 @@ def collect(
     env: str | None = None,
     policy: str | None = None,
     env_kwargs: dict[str, Any] | None = None,
+    reset_options: dict[str, Any] | None = None,
     name: str | None = None,
     episodes: PositiveInt = 200,
     workers: PositiveInt | None = None,
@@ -56,6 +57,7 @@ def collect(
         env: Gymnasium's name of any other environment, with a `policy` for it.
         policy: `package.module:function`, or the file of a Stable-Baselines3 model.
         env_kwargs: what the constructor of `env` takes.
+        reset_options: what `reset` of `env` takes as `options`.
         name: what the task of `env` is called; by default the environment's name, in small letters.
         episodes: of the expert, and as many of the random policy, for each task; 1 or more.
         workers: processes, 1 or more; by default one a core.
@@ -66,11 +68,11 @@ def collect(
         list: prints the tasks, with their returns where they were collected, and collects nothing.
     """
     check_settings(locals(), collect)
-    root = Path(out) if out else get_dataset_path()
+    root = (Path(out) if out else get_dataset_path()).absolute()
     if list:
         print(task_list(root))
         return
-    chosen = _chosen(suite, tasks, all) + _own(env, policy, env_kwargs, name)
+    chosen = _chosen(suite, tasks, all) + _own(env, policy, env_kwargs, reset_options, name)
     if not chosen:
         raise UserError("nothing to collect: expected --suite, --tasks, --all, or --env with --policy")
     check_folder(root, f"--out {root}")
@@ -153,13 +155,19 @@ def _chosen(suite: str | None, tasks: str | None, every: bool) -> list[Task]:
     return list({task.name: task for task in (suites.TASKS.values() if every else chosen)}.values())
 
 
-def _own(env: str | None, policy: str | None, env_kwargs: dict[str, Any] | None, name: str | None) -> list[Task]:
+def _own(
+    env: str | None,
+    policy: str | None,
+    env_kwargs: dict[str, Any] | None,
+    reset_options: dict[str, Any] | None,
+    name: str | None,
+) -> list[Task]:
     """The task of the user's own environment and policy, if there is one."""
     if env is None and policy is None:
         return []
     if env is None or policy is None:
         raise UserError("--env and --policy belong together")
-    arguments = {"env_id": env, "policy": policy, "env_kwargs": env_kwargs}
+    arguments = {"env_id": env, "policy": policy, "env_kwargs": env_kwargs, "reset_options": reset_options}
     name = name or env.rpartition("/")[2].rpartition(":")[2].lower()
     return [Task(name, "own", PolicyDataModule.domain, "datamodules.PolicyDataModule", arguments)]
 

@@ -124,7 +124,7 @@ class EnvironmentTask(TaskDataModule):
         if steps < self.max_episode_steps:
             return False
         if not self._told_cut:
-            name = getattr(self, "name", type(self).__name__)  # without a mixture, a task has none
+            name = getattr(self, "name", None) or type(self).__name__  # without a mixture, a task has none
             log.warning("task %s: episodes are cut after %d steps (max_episode_steps)", name, steps)
         self._told_cut = True
         return True

@@ -10,6 +10,7 @@ from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec
 
 from datamodules.base.task import Job, Measurement, Split
+from datamodules.control.actions import as_action
 from datamodules.control.environment_task import EnvironmentTask
 from datamodules.control.trajectory import Trajectory, admissible_commands
 from gato_lightning.common.public_name import public_name
@@ -154,13 +155,14 @@ class ControlDataModule(EnvironmentTask):
 
         Raises:
             ExpertFailure: the expert gave up.
+            UserError: what the expert returns is no action.
         """
         observation, info = self.env.reset(seed=seed)
         observations, actions, rewards = [observation], [], []
         expert = self.make_expert(self.env)
         executed, terminated, truncated = None, False, False
         while not (terminated or truncated or self.is_cut(len(rewards))):
-            action = expert(observation, executed)
+            action = as_action(self.action_space, expert(observation, executed))
             actions.append(action)
             executed = action if rng is None else self._executed(action, admissible_commands(self.action_space, info), rng)
             observation, reward, terminated, truncated, info = self.env.step(executed)

@@ -44,10 +44,11 @@ class Trajectory:
         """The T + 1 observations and the T actions, stacked.
 
         Raises:
-            UserError: a value outside its space; names the key and the timestep.
+            UserError: a value outside its space; names the key and the timestep. Real numbers of observations only have to be
+            numbers: environments leave the bounds that they state, and every real number has a token.
         """
         observations, actions = stack(observation_space, self.observations), stack(action_space, self.actions)
-        check(observation_space, observations, "observation")
+        check(observation_space, observations, "observation", bounded=False)
         check(action_space, actions, "action")
         return observations, actions
 
@@ -90,21 +91,22 @@ def sampler(space: Space) -> Callable[[], Any]:
     return space.sample
 
 
-def check(space: Space, column: Any, name: str) -> None:
+def check(space: Space, column: Any, name: str, bounded: bool = True) -> None:
     """Checks that all values of a column, as `stack` makes it, lie in their space.
 
     Args:
         space: the space of one value.
         column: nested like it.
         name: of the column, for the message.
+        bounded: whether real numbers have to lie within the bounds of their Box.
 
     Raises:
         UserError: one does not; names the key and the first such timestep.
     """
-    map_space(lambda leaf, path, part: _check_leaf(leaf, part, ".".join(map(str, (name, *path)))), space, column)
+    map_space(lambda leaf, path, part: _check_leaf(leaf, part, ".".join(map(str, (name, *path))), bounded), space, column)
 
 
-def _check_leaf(space: Space, column: Any, name: str) -> None:
+def _check_leaf(space: Space, column: Any, name: str, bounded: bool) -> None:
     if is_text(space):
         if wrong := [t for t, value in enumerate(column) if not isinstance(value, str)]:
             raise UserError(f"{name}, timestep {wrong[0]}: {column[wrong[0]]!r} is no text")
@@ -112,15 +114,17 @@ def _check_leaf(space: Space, column: Any, name: str) -> None:
         shape = space.shape or ()
         if column.shape[1:] != shape:
             raise UserError(f"{name}: values of shape {column.shape[1:]}, expected {shape}")
-        inside = _inside(space, column).reshape(len(column), -1).all(axis=1)
+        inside = _inside(space, column, bounded).reshape(len(column), -1).all(axis=1)
         if not inside.all():
             first = int(np.argmin(inside))
             raise UserError(f"{name}, timestep {first}: {_short(column[first])} is outside {space}")
 
 
-def _inside(space: Space, column: np.ndarray) -> np.ndarray:
+def _inside(space: Space, column: np.ndarray, bounded: bool) -> np.ndarray:
     """Which numbers of a column are possible, (T, ...) bool; not-a-number never is."""
     if isinstance(space, spaces.Box):
+        if not bounded and space.dtype.kind == "f":
+            return ~np.isnan(column)
         return (column >= space.low) & (column <= space.high)
     if isinstance(space, spaces.Discrete):
         return (column >= space.start) & (column < space.start + space.n)

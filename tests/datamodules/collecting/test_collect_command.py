@@ -144,7 +144,7 @@ def test_what_goes_wrong_in_an_episode_is_named_counted_and_left_out(root, capsy
     known = metadata(root, "walk")
     assert {failure["seed"]: failure["failure"] for failure in known["failures"]} == {
         RAISES: "ZeroDivisionError: the wheel came off",
-        LEAVES_ITS_SPACE: "observation, timestep 3: [99. 3.] is outside Box(-10.0, 10.0, (2,), float32)",
+        LEAVES_ITS_SPACE: "observation, timestep 3: [nan 3.] is outside Box(-10.0, 10.0, (2,), float32)",
         HANGS: "no end within 3 s",
         DIES: "the process died (SIGKILL)",
     }
@@ -229,6 +229,25 @@ def test_a_model_of_stable_baselines_demonstrates(root, tmp_path):
     assert len(data) == 3
     for episode in data.iterate_episodes():
         np.testing.assert_array_equal(model.predict(episode.observations[:-1], deterministic=True)[0], episode.actions)
+
+
+@pytest.mark.parametrize(("algorithm", "env_id"), [("PPO", "FrozenLake-v1"), ("DQN", "Taxi-v4")])
+def test_a_model_whose_actions_are_arrays_without_dimensions_plays_what_counts_them(root, tmp_path, algorithm, env_id):
+    sb3 = pytest.importorskip("stable_baselines3")
+    getattr(sb3, algorithm)("MlpPolicy", env_id, seed=0, device="cpu").save(tmp_path / "model.zip")
+    policy = ["--policy", str(tmp_path / "model.zip"), "--min_score", "null", "--name", "toy"]
+    main(["collect", "--env", env_id, *policy, "--episodes", "2", "--workers", "1"])
+    assert metadata(root, "toy")["failures"] == []
+
+
+def test_a_folder_is_meant_from_where_one_stands(tmp_path, monkeypatch):
+    (tmp_path / "my sets \N{SNOWMAN}").mkdir()
+    monkeypatch.chdir(tmp_path / "my sets \N{SNOWMAN}")
+    main(["collect", "--tasks", "cartpole", "--episodes", "2", "--workers", "1", "--out", "in here"])
+    assert metadata(tmp_path / "my sets \N{SNOWMAN}" / "in here", "cartpole")["total_episodes"] == 2
+    monkeypatch.chdir(tmp_path)
+    main(["collect", "--tasks", "cartpole", "--episodes", "2", "--workers", "1", "--out", "my sets \N{SNOWMAN}/../there"])
+    assert metadata(tmp_path / "there", "cartpole")["total_episodes"] == 2
 
 
 def test_a_collected_data_set_is_a_task_with_its_environment_and_references(root, tmp_path):

@@ -17,8 +17,23 @@ def test_the_environments_own_limit_holds_unless_another_is_given():
     assert limit(ClassicControlDataModule("CartPole-v1", max_episode_steps=7)) == 7
 
 
-def test_where_there_is_none_a_random_policy_ends():
-    assert limit(ToyTextDataModule("Blackjack-v1")) == NO_LIMIT
+def test_where_there_is_none_an_episode_is_cut_and_that_is_told(caplog):
+    task = ToyTextDataModule("CliffWalking-v1")
+    assert limit(task) is None
+    assert task.random_return(0) <= -NO_LIMIT
+    assert f"task ToyTextDataModule: episodes are cut after {NO_LIMIT} steps (max_episode_steps)" in caplog.text
+    assert ToyTextDataModule("CliffWalking-v1", max_episode_steps=1200).max_episode_steps == 1200
+
+
+def of_seed(seed):
+    return {"low": 0.001 * seed, "high": 0.002 * seed}
+
+
+@pytest.mark.parametrize("options", [{"low": 0.005, "high": 0.01}, f"{__name__}:of_seed"])
+def test_options_of_reset_reach_the_environment(options):
+    env = ClassicControlDataModule("CartPole-v1", reset_options=options).make_env()
+    observation, _ = env.reset(seed=5)
+    assert ((observation >= 0.005) & (observation <= 0.01)).all()
 
 
 def test_arguments_reach_the_environment():

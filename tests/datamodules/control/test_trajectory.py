@@ -6,7 +6,8 @@ import pytest
 from gymnasium import spaces
 
 from datamodules.control.expert_task import ControlDataModule
-from datamodules.control.trajectory import random_return, sampler
+from datamodules.control.trajectory import Trajectory, random_return, sampler
+from gato_lightning.errors import UserError
 from gato_lightning.sequences.tasks import REFERENCE_SEED
 
 CHOICES = 10
@@ -117,3 +118,12 @@ def test_what_is_drawn_is_gymnasiums(space):
         drawn = draw()
         np.testing.assert_array_equal(drawn, value)
         assert drawn.dtype == value.dtype
+
+
+def test_real_observations_may_leave_their_bounds_and_actions_may_not():
+    space = spaces.Box(-1, 1, (1,), np.float32)
+    hair, inside = np.array([1.0001], np.float32), np.zeros(1, np.float32)
+    observations, _ = Trajectory([inside, hair], [inside], [0.0], True, {}).columns(space, space)
+    assert observations[1] == hair
+    with pytest.raises(UserError, match=r"action, timestep 0: \[1.0001\] is outside Box"):
+        Trajectory([inside, inside], [hair], [0.0], True, {}).columns(space, space)
