@@ -1,7 +1,7 @@
 """Tasks and their mixture.
 
-Each class of a task has a short public name, as in `datamodules.BabyAIDataModule`. Configs, stores and data sets name that
-alone, so that files can move. A module is imported when its class is first asked for.
+Each task class has a short public name such as `datamodules.BabyAIDataModule`. Configs, stores and data sets use only that
+name, so that files can move. A module is imported when its class is first accessed.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""The mixture: task DataModules with weights, as one stream of batches."""
+"""The mixture: the DataModules of all tasks, with weights, as one stream of batches."""
 
 import logging
 import os
@@ -31,12 +31,12 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class TaskSpec:
-    """One entry of the mixture.
+    """One task of the mixture.
 
     Args:
-        datamodule: what the task's episodes are.
-        weight: relative, 0 or more; the share of the sequences that the task opens, within its domain where that has a weight
-            of its own.
+        datamodule: the DataModule that makes the task's episodes.
+        weight: relative share of the sequences that begin with this task, 0 or more; in a domain with a weight of its own,
+            the share within the domain.
     """
 
     datamodule: TaskDataModule
@@ -47,7 +47,7 @@ class TaskSpec:
 
 
 class SequenceDataset(Dataset[list[Slots]]):
-    """Sequence i of a mixture, made when asked for."""
+    """A map-style data set that makes sequence i of a mixture on access."""
 
     def __init__(self, packer: SequencePacker, length: int) -> None:
         self.packer, self.length = packer, length
@@ -60,16 +60,19 @@ class SequenceDataset(Dataset[list[Slots]]):
 
 
 class StepSampler(Sampler[list[int]]):
-    """Which sequences make which batch: batch s of rank r holds sequences (s * ranks + r) * B to + B, counted from those seen.
+    """Yields the indices of the sequences in each batch of a rank.
 
-    So the sequences of a step are the same for any number of ranks that share its global batch, and a run that resumes goes on
-    with the first sequence that it has not seen, also with other ranks or another batch size.
+    With B the batch size, batch s of rank r holds the B sequences from seen + (s * ranks + r) * B, where s counts from the
+    first batch not yet seen. So a step has the same sequences for any number of ranks that share its global batch, and a
+    resumed run continues with the first sequence that it has not seen, also with other ranks or another batch size.
 
     Args:
-        first: batches already seen.
-        total: batches of the whole run.
-        batch_size: sequences a batch on each rank.
-        seen: sequences already seen; None: as many as these batches hold.
+        first: number of batches already seen.
+        total: number of batches in the whole run.
+        batch_size: number of sequences in a batch of one rank.
+        rank: index of this rank.
+        ranks: number of ranks.
+        seen: number of sequences already seen; None: as many as the seen batches hold.
     """
 
     def __init__(self, first: int, total: int, batch_size: int, rank: int, ranks: int, seen: int | None = None) -> None:
@@ -87,12 +90,12 @@ class StepSampler(Sampler[list[int]]):
 
 @dataclass(frozen=True)
 class _Progress:
-    """How far a run had come.
+    """The progress of a run.
 
     Args:
-        step: optimiser steps.
-        sequences: that all ranks have seen in them.
-        readers: DataLoader workers of all ranks, and sequences a batch: what streamed parts follow from.
+        step: number of optimiser steps.
+        sequences: number of sequences that all ranks have seen in these steps.
+        readers: number of DataLoader workers of all ranks, and batch size; they decide which streamed part is read when.
     """
 
     step: int
@@ -104,21 +107,21 @@ class MixtureDataModule(LightningDataModule):
     """All tasks of a run.
 
     Args:
-        tasks: by name; the name is the key in configs and in every log.
-        batch_size: sequences a step on each rank, 1 or more.
-        context_length: slots of a sequence, 2 or more; the model's.
-        vocabulary: the id ranges; the model's.
+        tasks: the tasks by name; the name identifies the task in configs and logs.
+        batch_size: number of sequences per step and rank, 1 or more.
+        context_length: number of slots in a sequence, 2 or more; the same as the model's.
+        vocabulary: the id ranges of tokens; the same as the model's.
         prompts: how prompts are drawn.
-        cache_dir: where episodes are stored.
-        tokenizer_path: a SentencePiece model of 32000 pieces; null takes the one that ships.
-        workers: processes that collect, 1 or more; null: one a core.
-        loader_workers: processes that make batches while the model trains, 0 or more; 0: none.
-        val_sequences: sequences of the validation loss, of all tasks alike; 1 or more.
-        seed: with its index, all that a sequence depends on; 0 or more.
-        observed_text_loss: whether the text of observations (missions, questions) is predicted, as the paper's formula has it;
-            false: only the text that is written, and actions.
-        domain_weights: by domain, what the weights of its tasks sum to, 0 or more; a domain that is not named keeps them as
-            they are.
+        cache_dir: folder in which episodes are stored.
+        tokenizer_path: file of a SentencePiece model with 32000 pieces; null: the one in this package.
+        workers: number of processes that collect episodes, 1 or more; null: one per core.
+        loader_workers: number of processes that make batches during training, 0 or more; 0: the training process makes them.
+        val_sequences: number of sequences for the validation loss, 1 or more; all tasks have the same weight in it.
+        seed: seed of the sequences, 0 or more; a sequence depends only on this seed and its index.
+        observed_text_loss: whether the loss includes the text of observations (missions, questions), as in the paper's
+            formula; false: only actions, including written text.
+        domain_weights: by domain, the sum of the weights of its tasks, 0 or more; in other domains the weights stay as they
+            are.
     """
 
     expand = staticmethod(suites.expand)  # for the command line: `data.suites` of a config file
@@ -150,17 +153,17 @@ class MixtureDataModule(LightningDataModule):
         self.loader_workers, self.val_sequences, self.seed = loader_workers, val_sequences, seed
         self.observed_text_loss = observed_text_loss
         self.tokenizer_path, self.text_tokenizer = tokenizer_path, TextTokenizer(tokenizer_path)
-        self._begun: _Progress | None = None  # where training began or resumed
+        self._begun: _Progress | None = None  # progress at the step where training began or resumed
         for name, spec in tasks.items():
             spec.datamodule.connect(name, self.vocabulary, self.text_tokenizer, context_length, Path(cache_dir))
 
     @property
     def task_names(self) -> list[str]:
-        """Names in the order of the task indices in a batch."""
+        """Task names, in the order of the task indices in a batch."""
         return list(self.tasks)
 
     def image_settings(self) -> dict[str, tuple[str, dict[str, Any]]]:
-        """Domain and image settings of each task that has images from files, as plain values."""
+        """Returns domain and image settings, as plain values, of each task with image files."""
         tasks = {name: spec.datamodule for name, spec in self.tasks.items()}
         return {name: (task.domain, asdict(task.images)) for name, task in tasks.items() if task.images}
 
@@ -191,7 +194,7 @@ class MixtureDataModule(LightningDataModule):
         }
 
     def prepare_data(self) -> None:
-        """Makes the stores that are missing."""
+        """Makes the missing stores."""
         prepare([spec.datamodule for spec in self.tasks.values()], self.workers)
 
     def setup(self, stage: str) -> None:
@@ -200,10 +203,10 @@ class MixtureDataModule(LightningDataModule):
             spec.datamodule.setup(stage)
 
     def control_tasks(self, names: list[str] | None = None) -> dict[str, ControlTask]:
-        """The tasks with an environment, all or those named; after `setup`.
+        """Returns the tasks with an environment: all, or the named ones; call after `setup`.
 
         Raises:
-            UserError: a name that is no task, or one without an environment.
+            UserError: if a name is not that of a task with an environment.
         """
         control = self._prompted({name: spec.datamodule.control() for name, spec in self.tasks.items()})
         for name in names or []:
@@ -219,7 +222,7 @@ class MixtureDataModule(LightningDataModule):
         return {name: replace(task, prompt_length=self.prompts.length) for name, task in tasks.items() if task is not None}
 
     def packer(self, split: Split) -> SequencePacker:
-        """Makes sequences of a split; validation gives all tasks the same weight."""
+        """Returns the maker of a split's sequences; in validation all tasks have the same weight."""
         seen = self._begun.sequences if self._begun else 0
         readers = Readers(*self._readers(), first=seen % self.batch_size)
         samplers = [task_sampler(spec.datamodule, split, self.prompts, readers) for spec in self.tasks.values()]
@@ -227,15 +230,15 @@ class MixtureDataModule(LightningDataModule):
         return SequencePacker(samplers, weights, self.context_length, self.seed, self.observed_text_loss)
 
     def mixture_table(self, sequences: int = 256) -> list[dict[str, float | str]]:
-        """What the run will see, task by task.
+        """Returns a table of what the run will train on.
 
         Args:
-            sequences: so many are made to count how full they are.
+            sequences: number of sequences that are made to measure how full they are.
 
         Returns:
-            A row a task, with name, domain, weight (its share of the sequences), episodes, timesteps and tokens stored, and
-            epochs: how often the run will see each token on average, prompts included. A last row `(padding)` has its share of
-            the slots as weight.
+            One row per task with its name, domain, weight (share of the sequences), the numbers of stored episodes, timesteps
+            and tokens, and epochs: how often the run sees each token on average, including prompts. The weight in the last
+            row, `(padding)`, is the share of slots that are padding.
         """
         packer = self._stored_packer()
         filled = sum(len(part.ids) for index in range(sequences) for part in packer(index))
@@ -258,20 +261,20 @@ class MixtureDataModule(LightningDataModule):
         return rows
 
     def predicted_shares(self, sequences: int = 512) -> dict[str, float]:
-        """By modality, its share of the predicted tokens of that many sequences."""
+        """Returns the share of each modality in the predicted tokens, measured on `sequences` sequences."""
         packer = self._stored_packer()
         kinds = np.concatenate([part.kinds[part.loss_mask] for index in range(sequences) for part in packer(index)])
         counts = np.bincount(kinds, minlength=len(Kind))
         return {kind.name.lower(): float(counts[kind] / counts.sum()) for kind in Kind if counts[kind]}
 
     def _stored_packer(self) -> SequencePacker:
-        """Makes training sequences to look at; what is streamed is not read for that, its held-out part stands for it."""
+        """Returns a maker of training sequences for statistics; the validation split replaces a streamed training split."""
         tasks = [spec.datamodule for spec in self.tasks.values()]
         samplers = [task_sampler(task, "train" if "train" in task.stores else "val", self.prompts) for task in tasks]
         return SequencePacker(samplers, self.shares, self.context_length, self.seed, self.observed_text_loss)
 
     def _sequences_of_the_run(self) -> int:
-        """How many sequences all ranks train on in all; 0 without a trainer."""
+        """Returns the number of sequences that all ranks train on in the whole run; 0 without a trainer."""
         return self.trainer.max_steps * self._sequences_of_a_step() if self.trainer else 0
 
     def _sequences_of_a_step(self) -> int:
@@ -284,7 +287,7 @@ class MixtureDataModule(LightningDataModule):
         return ranks * max(1, self.loader_workers), self.batch_size
 
     def state_dict(self) -> dict[str, Any]:
-        """How many sequences were seen, for the checkpoint: a run may resume with other ranks, batches and accumulation."""
+        """Returns the progress for the checkpoint: a run may resume with other ranks, batch size or accumulation."""
         if self._begun is None or self.trainer is None:
             return {}
         step = self.trainer.global_step
@@ -303,7 +306,7 @@ class MixtureDataModule(LightningDataModule):
             raise UserError(f"trainer.max_steps: {trainer.max_steps}, expected the number of steps to train")
         if self._begun and self._begun.step == trainer.global_step:
             self._resume(first)
-        else:  # a new run, or a checkpoint that does not say how many sequences it had seen
+        else:  # a new run, or a checkpoint without the number of seen sequences
             seen = trainer.global_step * self._sequences_of_a_step()
             self._begun = _Progress(trainer.global_step, seen, self._readers())
         rank, ranks = trainer.global_rank, trainer.world_size
@@ -311,7 +314,10 @@ class MixtureDataModule(LightningDataModule):
         return self._loader(SequenceDataset(self.packer("train"), total), sampler)
 
     def _resume(self, first: int) -> None:
-        """Has the trainer count batches as if every step had had as many as now; tells where streams cannot go on."""
+        """Sets the trainer's batch counters as if each past step had had the present number of batches.
+
+        Warns if streamed tasks cannot continue at the same place.
+        """
         assert self._begun is not None
         assert self.trainer is not None
         batches = self.trainer.fit_loop.epoch_loop.batch_progress.current
@@ -322,7 +328,7 @@ class MixtureDataModule(LightningDataModule):
         if streamed and tuple(self._begun.readers) != self._readers() and self.trainer.global_rank == 0:
             log.warning(
                 "streamed tasks (%s): resumed with other ranks, loader workers or sequences a batch, "
-                "so that parts of the pass at hand may be read again or not at all",
+                "so that parts of the current pass may be read again or not at all",
                 ", ".join(streamed),
             )
 

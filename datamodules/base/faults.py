@@ -1,4 +1,4 @@
-"""Examples that cannot be read and episodes that go wrong: counted, listed, and left out as long as they are few."""
+"""Faults: examples that cannot be read and episodes that fail. They are counted, listed, and left out while they are few."""
 
 import logging
 from collections.abc import Sequence
@@ -9,16 +9,16 @@ from gato_lightning.errors import UserError
 
 log = logging.getLogger(__name__)
 
-_SHOWN = 3  # faults in a line of the log or an error; all of them are in the file
+_SHOWN = 3  # faults quoted in a log line or an error; the file lists all of them
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong with one example or episode.
+    """A fault in one example or episode.
 
     Args:
-        message: names the file, with line or entry, and what was expected; or the seed, and what happened.
-        examples: how many examples are lost by it.
+        message: names the file with line or entry, and what was expected; for an episode, the seed and what happened.
+        examples: number of examples lost.
     """
 
     message: str
@@ -28,19 +28,19 @@ class Fault:
 def check_faults(
     task: str, split: str, faults: Sequence[Fault], good: int, allowed: float, listing: Path, unit: str = "examples"
 ) -> None:
-    """Writes the faults to a file and says so; ends the run if they are too many, or all there is.
+    """Writes the faults to a file and logs a warning; raises an error if there are too many.
 
     Args:
-        task: its name.
-        split: of the task.
-        faults: what was left out.
-        good: examples without a fault.
+        task: name of the task.
+        split: name of the split.
+        faults: the faults of the examples that were left out.
+        good: number of examples without a fault.
         allowed: share of all examples that may be faulty, in [0, 1].
-        listing: the file that is written, a line a fault.
-        unit: what is counted.
+        listing: the file to write, one line per fault.
+        unit: name of what is counted, for messages.
 
     Raises:
-        UserError: a larger share is, or nothing is left.
+        UserError: if a larger share is faulty, or no good example is left.
     """
     if not faults:
         return

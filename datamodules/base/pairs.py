@@ -1,4 +1,4 @@
-"""What data sets of (observation, text) pairs have in common."""
+"""Functions shared by data sets of (observation, text) pairs."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -7,5 +7,5 @@ T = TypeVar("T")
 
 
 def grouped(items: Sequence[T], size: int) -> list[Sequence[T]]:
-    """Cuts a sequence into runs of `size` items; the last one may be shorter."""
+    """Splits a sequence into chunks of `size` items; the last one may be shorter."""
     return [items[start : start + size] for start in range(0, len(items), size)]

@@ -1,7 +1,7 @@
-"""Locks on stores, so that of several runs that need the same store one makes it and the others use it.
+"""Locks on stores: of several runs that need the same store, one makes it and the others wait for it.
 
-A lock is the kernel's and goes with its process, however that ends. Stores share 256 of them, as a process may not have many
-more files open: now and then a run waits for a store that it does not need.
+The kernel releases a lock when its process ends, in whatever way. All stores share 256 lock files, because a process may not
+have many more files open; so a run sometimes waits for a store that it does not need.
 """
 
 import contextlib
@@ -18,7 +18,10 @@ log = logging.getLogger(__name__)
 
 @contextlib.contextmanager
 def locked(tasks: Sequence[TaskDataModule]) -> Iterator[list[TaskDataModule]]:
-    """Those of the tasks whose stores no other process is making, locked; if there is none, waits until there may be one."""
+    """Locks the stores that no other process is making, and yields their tasks; if there are none, waits for the first task's.
+
+    The locks are released on exit.
+    """
     with contextlib.ExitStack() as held:
         paths = {task: _path(task) for task in tasks}
         taken = {path for path in set(paths.values()) if _take(path, held, timeout=0)}
@@ -30,18 +33,18 @@ def locked(tasks: Sequence[TaskDataModule]) -> Iterator[list[TaskDataModule]]:
 
 
 def _path(task: TaskDataModule) -> Path:
-    """The lock of a task's stores, by the beginning of their key."""
+    """Returns the lock file of a task's stores, named after the first two digits of their key."""
     folder = task.folder("val")
     return folder.with_name(f".{folder.name.rpartition('-')[2][:2]}.lock")
 
 
 def _take(path: Path, held: contextlib.ExitStack, timeout: float) -> bool:
-    """Holds a lock until `held` is closed, unless another process has it for longer than so many seconds; -1: ever."""
+    """Takes a lock that is held until `held` closes; returns False if not free within `timeout` seconds (-1: no limit)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         held.enter_context(FileLock(path, timeout=timeout))
     except Timeout:
         return False
-    # Removed while it is held: who waits for it gets it all the same, and looks for the store before making it.
+    # The file is removed while locked. A process that waits for it still gets the lock, and looks for the store first.
     held.callback(path.unlink, missing_ok=True)
     return True

@@ -1,11 +1,11 @@
-"""Streaming: the parts of a large data set are tokenised when a run comes to them, not all beforehand.
+"""Streaming: the parts of a large data set are tokenised when a run reaches them, not all beforehand.
 
     sequences of reader r: | 0 ... n-1           | n ... 2n-1               | ...
-    drawn from part:       | order[r]            | order[readers + r]       | ...    order: anew for every pass over the parts
+    drawn from part:       | order[r]            | order[readers + r]       | ...    order: drawn anew in each pass
 
-A reader is one DataLoader worker of one rank, so every part is read by one process, once a pass. Which part sequence i draws
-from follows from i alone, so that a resumed run goes on with the same sequences as long as ranks, workers and batch size stay.
-With others it goes on at about the same place of the pass: parts that were begun there may be read again, or not at all.
+A reader is one DataLoader worker of one rank, so one process reads each part, once per pass. The index of a sequence alone
+decides which part it is drawn from, so a resumed run continues with the same sequences if ranks, workers and batch size are
+the same. Otherwise it continues at about the same place in the pass: parts read at that time may be read again or skipped.
 """
 
 import shutil
@@ -24,12 +24,13 @@ from gato_lightning.sequences.store import EpisodeStore, write_store
 
 @dataclass(frozen=True)
 class Readers:
-    """Who reads what of a stream.
+    """Describes how sequences are divided among the readers of a stream.
 
     Args:
-        count: DataLoader workers of all ranks together, at least 1.
-        batch_size: sequences a batch.
-        first: the first sequence that begins a batch, below `batch_size`; 0 unless a run resumed with another batch size.
+        count: number of DataLoader workers of all ranks together, at least 1.
+        batch_size: number of sequences in a batch.
+        first: index of the first sequence that begins a batch, below `batch_size`; 0 unless a run resumed with another batch
+            size.
     """
 
     count: int = 1
@@ -38,17 +39,17 @@ class Readers:
 
 
 class PartStream:
-    """Segments of a task whose parts come one after another; takes the place of a `SegmentSampler`.
+    """Draws segments of a task part by part; replaces a `SegmentSampler`.
 
     Args:
-        task: connected and set up.
-        jobs: the parts.
-        sequences: drawn from a part before the next.
-        prompts: how prompts are drawn, within a part.
-        readers: who reads what.
+        task: a task that is connected and set up.
+        jobs: the jobs that read the parts, one each.
+        sequences: number of sequences drawn from a part before the next one.
+        prompts: how prompts are drawn; a prompt comes from the same part.
+        readers: how sequences are divided among the readers.
 
     Attributes:
-        widest: slots of the longest timestep of the held-out part.
+        widest: number of slots of the longest timestep in the validation split.
     """
 
     def __init__(
@@ -57,12 +58,15 @@ class PartStream:
         self._task, self._jobs, self._sequences = task, jobs, sequences
         self._prompts, self._readers = prompts, readers
         self.widest = task.stores["val"].widest
-        self._thread: ThreadPoolExecutor | None = None  # made in the process that reads
+        self._thread: ThreadPoolExecutor | None = None  # created in the process that reads
         self._parts: dict[int, Future[SegmentSampler]] = {}
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     def at(self, index: int) -> SegmentSampler:
-        """What sequence `index` draws from; waits until that part is read, and has the next one read meanwhile."""
+        """Returns the sampler of the part that sequence `index` is drawn from.
+
+        Waits until the part is read; a thread then reads the next one.
+        """
         batch, place = divmod(index - self._readers.first, self._readers.batch_size)
         turn, reader = divmod(batch, self._readers.count)
         step = (turn * self._readers.batch_size + place) // self._sequences
@@ -77,15 +81,15 @@ class PartStream:
         return self._parts[now].result()
 
     def part(self, position: int) -> int:
-        """Which part stands at this position of the stream: each once in every pass, in an order that the seed decides."""
+        """Returns the index of the part at a position of the stream; a pass has each part once, in an order set by the seed."""
         turn, place = divmod(position, len(self._jobs))
         return int(generator(Purpose.PARTS, self._task.seed, turn).permutation(len(self._jobs))[place])
 
     def _read(self, position: int) -> SegmentSampler:
-        """Tokenises a part into a store of its own.
+        """Tokenises a part into a temporary store, and returns its sampler.
 
         Raises:
-            UserError: too many of its examples are faulty, or it has none for training.
+            UserError: if too many of its examples are faulty, or it has none for training.
         """
         assert self._folder is not None
         part = self.part(position)
@@ -101,14 +105,14 @@ class PartStream:
         folder = Path(self._folder.name) / str(position)
         write_store(folder, episodes, {"task": self._task.name, "part": part})
         store = EpisodeStore(folder)
-        shutil.rmtree(folder)  # what is mapped stays readable, and its room on the disk is free once it is let go of
+        shutil.rmtree(folder)  # mapped files stay readable; the disk space is freed when the mapping ends
         return SegmentSampler(store, self._task.context_length, self._prompts, self._task.timesteps)
 
 
 def task_sampler(
     task: TaskDataModule, split: Split, prompts: PromptSettings, readers: Readers = Readers()
 ) -> SegmentSampler | PartStream:
-    """Draws training segments of a task's split; a stream needs to know who else reads of it."""
+    """Returns the sampler of a task's split; `readers` matters only to a streamed split."""
     if split in task.stored_splits:
         return SegmentSampler(task.stores[split], task.context_length, prompts, task.timesteps)
     assert task.sequences_per_part is not None

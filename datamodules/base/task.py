@@ -1,7 +1,7 @@
-"""The base of every task: what its episodes are. Storing, sampling, prompts, weights and logging come with it.
+"""The base class of every task. It provides storing, sampling, prompts, weights and logging.
 
-A new task is a subclass that sets `observation_space` and `action_space` and says which `jobs` make its episodes; if it is an
-environment, see `control.py`.
+A new task is a subclass that sets `observation_space` and `action_space` and returns from `jobs` the work that makes its
+episodes; for an environment, see `datamodules/control/expert_task.py`.
 """
 
 import hashlib
@@ -31,28 +31,28 @@ Split = Literal["train", "val"]
 Job = Callable[[], Iterable[Episode | Fault]]
 Measurement = Callable[[], list[float]]
 
-FORMAT = 2  # of stored episodes; raise it when their meaning changes, so that old stores are made anew
+FORMAT = 2  # version of stored episodes; increase it when their meaning changes, so that stores are made anew
 
 
 class TaskDataModule(LightningDataModule):
     """One task of the mixture.
 
     Args:
-        timesteps: most timesteps of a training window, 1 or more; None: as many as fit into the context.
-        seed: of everything random in making the episodes; 0 or more.
+        timesteps: maximum number of timesteps in a training window, 1 or more; None: as many as fit into the context.
+        seed: seed of all random choices made while the episodes are made, 0 or more.
 
     Raises:
-        UserError: an argument of the subclass, or of this, is outside the range in its annotation.
+        UserError: if an argument, here or in a subclass, is outside the range in its annotation.
 
     Attributes:
         domain: the suite, by which weights and scores are grouped.
-        images: how an image from outside is resized to look like those of the task, where it has such.
-        max_faults: share of a split's examples that may be faulty, in [0, 1]; those are left out and listed.
-        unit: what `num_examples` counts.
-        sequences_per_part: where the training part is streamed (`stream.py`), so many sequences are drawn from the episodes of
-            one job before those of the next; None: all episodes are stored beforehand.
+        images: how an image file is resized to match the images of the task; None for a task without image files.
+        max_faults: share of a split's examples that may be faulty, in [0, 1]; faulty examples are left out and listed.
+        unit: the unit that `num_examples` counts.
+        sequences_per_part: for a streamed training split (`stream.py`), the number of sequences drawn from the episodes of
+            one job before the next job is read; None: all episodes are stored before training.
         observation_space, action_space: the schema; set by the subclass.
-        name, text_tokenizer, context_length, tokenizer: handed in by the mixture, see `connect`.
+        name, text_tokenizer, context_length, tokenizer: set by the mixture, see `connect`.
     """
 
     domain: ClassVar[str]
@@ -69,30 +69,33 @@ class TaskDataModule(LightningDataModule):
     def __init__(self, timesteps: PositiveInt | None = None, seed: Seed = 0) -> None:
         super().__init__()
         self.timesteps, self.seed = timesteps, seed
-        # Hyperparameters go into the cache key here; they reach checkpoints through the run's config.
+        # The hyperparameters are part of the cache key; checkpoints get them from the run's config.
         self.save_hyperparameters(logger=False)
         check_settings(self.hparams, type(self))
 
     def jobs(self, split: Split) -> list[Job]:
-        """Pieces of work that make the split's episodes, each a few seconds long; run in worker processes, kept in order."""
+        """Returns the jobs that make the split's episodes, each a few seconds long.
+
+        They run in worker processes; their results keep this order.
+        """
         raise NotImplementedError
 
     def settings(self) -> dict[str, Any]:
-        """All that shapes the episodes, as JSON; by default every constructor argument but those of sampling and collecting."""
+        """Returns all settings that shape the episodes, as JSON; by default all arguments but those of sampling and limits."""
         others = ("timesteps", "sequences_per_part", "time_limit")
         shaping = {key: value for key, value in self.hparams.items() if key not in others}
         return {key: asdict(value) if is_dataclass(value) else value for key, value in shaping.items()}
 
     def measurements(self) -> dict[str, list[Measurement]]:
-        """Pieces of work that measure reference returns, by the name of the policy; only environments have them."""
+        """Returns the jobs that measure reference returns, by policy name; only tasks with an environment have them."""
         return {}
 
     def keep(self, episode: TokenEpisode, references: dict[str, dict[str, float]]) -> bool:
-        """Whether an episode is good enough to be stored."""
+        """Returns whether an episode is good enough to be stored."""
         return True
 
     def num_examples(self, episodes: Sequence[TokenEpisode]) -> int:
-        """How many examples the episodes hold, to set faults against; by default one a timestep."""
+        """Returns the number of examples in the episodes, from which the faulty share follows; by default one per timestep."""
         return sum(len(episode.timesteps) for episode in episodes)
 
     def allowed_faults(self, count: int) -> float:
@@ -100,7 +103,7 @@ class TaskDataModule(LightningDataModule):
         return self.max_faults
 
     def control(self) -> ControlTask | None:
-        """The environment to roll out in, if the task has one."""
+        """Returns the environment for rollouts, or None if the task has none."""
         return None
 
     def action_bounds(self) -> dict[str, list[list[float]]]:
@@ -112,20 +115,20 @@ class TaskDataModule(LightningDataModule):
         return self.control()
 
     def generation(self) -> GenerationTask | None:
-        """Held-out examples to write text for, if the task has such."""
+        """Returns held-out examples that the model writes text for, or None if the task has none."""
         return None
 
     def training_examples(self) -> GenerationTask | None:
-        """Training examples in the same form, to compare with, if the task keeps them apart; after `setup`."""
+        """Returns training examples in the form of `generation`, for comparison, or None; call after `setup`."""
         return None
 
     def connect(
         self, name: str, vocabulary: Vocabulary, text_tokenizer: TextTokenizer, context_length: int, cache_dir: Path
     ) -> None:
-        """Hands in what is the same for all tasks of a mixture.
+        """Sets the task's name and what all tasks of a mixture share.
 
         Raises:
-            UserError: a space that cannot be tokenised, or whose timesteps are too long for the context; names the task.
+            UserError: if a space cannot be tokenised, or its timesteps are too long for the context; names the task.
         """
         self.name, self.text_tokenizer, self.context_length = name, text_tokenizer, context_length
         self._cache_dir = cache_dir
@@ -136,7 +139,7 @@ class TaskDataModule(LightningDataModule):
             raise UserError(f"task {name}: {error}") from error
 
     def folder(self, split: Split) -> Path:
-        """Where the split's episodes lie: a name made of every setting that shaped them."""
+        """Returns the folder of the split's store; its name contains a hash of all settings that shape the episodes."""
         shaped = {
             "format": FORMAT,
             "class": public_name(type(self)),
@@ -148,10 +151,10 @@ class TaskDataModule(LightningDataModule):
         return self._cache_dir / f"{self.name}-{split}-{key}"
 
     def tokenise(self, episode: Episode) -> TokenEpisode:
-        """An episode as tokens.
+        """Returns an episode as tokens.
 
         Raises:
-            UserError: a value without a token, or a timestep longer than the context; names key and timestep.
+            UserError: if a value has no token, or a timestep is longer than the context; names key and timestep.
         """
         timesteps = self.tokenizer.encode_episode(episode)
         observed = max(layout.kinds.index(Kind.SEPARATOR) for layout in timesteps.layouts)
@@ -165,10 +168,10 @@ class TaskDataModule(LightningDataModule):
         references: dict[str, dict[str, float]],
         faults: Sequence[Fault] = (),
     ) -> int:
-        """Stores the split's episodes, without those that are not good enough; returns how many were left out.
+        """Stores those of the split's episodes that are good enough, and returns how many were left out.
 
         Raises:
-            UserError: nothing is left to store, or too many examples are faulty.
+            UserError: if no episode is left to store, or too many examples are faulty.
         """
         folder = self.folder(split)
         check_faults(
@@ -193,7 +196,7 @@ class TaskDataModule(LightningDataModule):
         self.stores: dict[str, EpisodeStore] = {split: EpisodeStore(self.folder(split)) for split in self.stored_splits}
         widest = max(store.widest for store in self.stores.values())
         if widest > self.context_length:
-            # Stores do not depend on the context; they may have been made for a longer one.
+            # The key of a store does not contain the context length, so it may have been made for a longer context.
             raise UserError(f"task {self.name}: {TIMESTEP_TOO_LONG.format(widest, self.context_length)}")
 
     @property

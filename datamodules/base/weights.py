@@ -1,4 +1,4 @@
-"""Weights of tasks and of domains, normalised once."""
+"""Computes the shares of tasks from the weights of tasks and domains."""
 
 from collections.abc import Mapping
 
@@ -8,19 +8,19 @@ from gato_lightning.errors import UserError, unknown
 
 
 def shares(weights: Mapping[str, float], domains: Mapping[str, str], domain_weights: Mapping[str, float]) -> np.ndarray:
-    """The share of each task in the whole, which sums to 1.
+    """Returns the share of each task; the shares sum to 1.
 
     Args:
-        weights: of the tasks, relative, 0 or more.
-        domains: of the tasks.
-        domain_weights: by domain, what the weights of its tasks are scaled to sum to, 0 or more; a domain that is not named
-            keeps them.
+        weights: relative weight of each task, 0 or more.
+        domains: domain of each task.
+        domain_weights: by domain, the sum to which the weights of its tasks are scaled, 0 or more; in other domains the
+            weights stay as they are.
 
     Returns:
-        (tasks,) float64.
+        Array of shape (tasks,), float64.
 
     Raises:
-        UserError: no task, a domain that no task has, or nothing but weights of 0.
+        UserError: if there is no task, no task has a named domain, or all weights are 0.
     """
     if not weights:
         raise UserError("data.tasks: empty, expected at least one task")

@@ -1,4 +1,4 @@
-"""Making the stores of all tasks that lack one, in worker processes, with one progress bar."""
+"""Makes the missing stores of all tasks in worker processes, with one progress bar."""
 
 import logging
 import math
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Work:
-    """A job of a task, for a crew: episodes of a split, or a measurement of a reference policy."""
+    """A job of a task that a crew runs: it makes episodes of a split, or measures a reference policy."""
 
     task: TaskDataModule
     job: Job | Measurement
@@ -37,11 +37,11 @@ class Work:
 
     @property
     def limit(self) -> float:
-        """Seconds that an episode may take; other jobs than of episodes may take any time."""
+        """Maximum seconds per episode; infinite for jobs that play no episodes."""
         return self.job.limit if isinstance(self.job, EpisodeJob) else math.inf
 
     def __call__(self, begin: Callable[[int], None], faults: Mapping[int, str]) -> list[Any]:
-        """Token episodes or returns, and faults."""
+        """Returns token episodes or returns, and faults."""
         made = self._played(self.job, begin, faults) if isinstance(self.job, EpisodeJob) else self.job()
         return list(made) if self.split is None else [self._tokenised(index, one) for index, one in enumerate(made)]
 
@@ -62,15 +62,15 @@ class Work:
 
 
 def prepare(tasks: Sequence[TaskDataModule], workers: int) -> None:
-    """Makes every missing store; one that is there is used as it is, one that another process is making is waited for.
+    """Makes every missing store. Existing stores stay as they are; a store that another process is making is waited for.
 
     Args:
         tasks: connected tasks.
-        workers: processes.
+        workers: number of processes.
 
     Raises:
-        UserError: a value that cannot be tokenised, or a task without good episodes, names the task; a cache folder that
-            cannot be written; a folder of a store that holds something else.
+        UserError: if a value cannot be tokenised or a task has no good episodes (names the task), if the cache folder
+            cannot be written, or if the folder of a store holds something else.
     """
     while missing := _missing(tasks):
         cache = missing[0].folder("val").parent
@@ -83,7 +83,7 @@ def prepare(tasks: Sequence[TaskDataModule], workers: int) -> None:
 
 
 def _missing(tasks: Sequence[TaskDataModule]) -> list[TaskDataModule]:
-    """The tasks that lack a store."""
+    """Returns the tasks that lack a store."""
     return [task for task in tasks if not all(is_store(task.folder(split)) for split in task.stored_splits)]
 
 
@@ -109,7 +109,7 @@ def _work(task: TaskDataModule) -> list[Work]:
 
 
 def _finish(task: TaskDataModule, done: list[tuple[Work, list[Any]]]) -> None:
-    """Writes a task's stores from the results of its work, in order."""
+    """Writes the stores of a task from the results of its jobs, which are in order."""
     returns: dict[str, list[Any]] = defaultdict(list)
     episodes: dict[str, list[Any]] = defaultdict(list)
     for work, result in done:
@@ -125,10 +125,10 @@ def _finish(task: TaskDataModule, done: list[tuple[Work, list[Any]]]) -> None:
 
 
 def _reference(task: TaskDataModule, policy: str, returns: list[float], faults: list[Fault]) -> dict[str, float]:
-    """The mean return of a policy.
+    """Returns the mean return of a policy and the number of its episodes.
 
     Raises:
-        UserError: all of its episodes went wrong.
+        UserError: if all episodes failed.
     """
     listing = task.folder("train").with_name(f"{task.folder('train').name}.{policy}.faults.txt")
     check_faults(task.name, f"{policy} reference", faults, len(returns), 1.0, listing, "episodes")
@@ -136,5 +136,5 @@ def _reference(task: TaskDataModule, policy: str, returns: list[float], faults: 
 
 
 def _parted(results: list[Any]) -> tuple[list[Any], list[Fault]]:
-    """What was made, and what went wrong."""
+    """Splits results into those that are no faults, and faults."""
     return [one for one in results if not isinstance(one, Fault)], [one for one in results if isinstance(one, Fault)]

@@ -1,4 +1,4 @@
-"""`python run.py collect`: demonstrations of many tasks as Minari data sets."""
+"""`python run.py collect`: collects demonstrations of many tasks as Minari data sets."""
 
 import contextlib
 import json
@@ -25,7 +25,7 @@ from gato_lightning.common.settings import FiniteFloat, PositiveFloat, PositiveI
 from gato_lightning.common.tables import narrow_table
 from gato_lightning.errors import UserError
 
-_RETURNS = ("episodes", "expert", "random", "success", "left out", "failed")  # columns of what was collected
+_RETURNS = ("episodes", "expert", "random", "success", "left out", "failed")  # columns of the table of collected data sets
 _WAIT_FOR_LOCK = 10.0  # seconds; the processes of a run that was just killed need a moment to end
 
 
@@ -46,15 +46,15 @@ def collect(
     out: str | None = None,
     list: bool = False,
 ) -> None:
-    """Plays the experts of control tasks, and keeps what they do as Minari data sets.
+    """Plays the experts of control tasks, and saves the episodes as Minari data sets.
 
-    A run that is killed goes on where it was, with the same command. A data set that is there is left as it is.
+    The same command continues a run that was killed. Existing data sets stay as they are.
 
     Args:
-        suite: names of suites, with commas between.
-        tasks: names of tasks, with commas between.
-        all: all tasks of all suites.
-        env: Gymnasium's name of any other environment, with a `policy` for it.
+        suite: names of suites, separated by commas.
+        tasks: names of tasks, separated by commas.
+        all: whether to collect all tasks of all suites.
+        env: Gymnasium id of any other environment; needs `policy`.
         policy: `package.module:function`, or the file of a Stable-Baselines3 model.
         env_kwargs: what the constructor of `env` takes.
         reset_options: what `reset` of `env` takes as `options`.
@@ -65,7 +65,7 @@ def collect(
         min_score: episodes below this share of the way from the random return to the expert's are left out; null keeps all.
         limit: seconds that an episode may take, above 0.
         out: folder of the data sets; by default Minari's own, `MINARI_DATASETS_PATH`.
-        list: prints the tasks, with their returns where they were collected, and collects nothing.
+        list: whether to only print the tasks, with the returns of those already collected.
     """
     check_settings(locals(), collect)
     root = (Path(out) if out else get_dataset_path()).absolute()
@@ -90,22 +90,22 @@ def collect(
 
 
 def run(plans: Sequence[Plan], workers: int) -> dict[str, str]:
-    """Makes the data sets that are missing.
+    """Makes the missing data sets.
 
     Returns:
-        The tasks that have none in the end, each with the reason.
+        The reason of failure for each task that still has no data set.
 
     Raises:
-        UserError: a data set is there, but was asked for in another way.
+        UserError: if a data set exists, but was collected with other settings.
     """
     missing = [plan for plan in plans if not _is_there(plan)]
     waiting = {plan.task.name: [one for one in plan.ranges() if not one.records.exists()] for plan in missing}
     for plan in plans:
         if plan not in missing:
-            shutil.rmtree(plan.work, ignore_errors=True)  # of a run that was killed when it had just finished
+            shutil.rmtree(plan.work, ignore_errors=True)  # left by a run that was killed just after it had finished
     for plan in missing:
-        with contextlib.suppress(ImportError):  # a worker that needs it tells why it fails
-            pkgutil.resolve_name(plan.task.class_path)  # once here, and not in each worker
+        with contextlib.suppress(ImportError):  # the worker that needs the class reports the error
+            pkgutil.resolve_name(plan.task.class_path)  # imported once here, not in each worker
     failed: dict[str, str] = {}
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Crew(workers) as crew, Progress(*columns) as progress:
@@ -126,7 +126,7 @@ def run(plans: Sequence[Plan], workers: int) -> dict[str, str]:
 
 
 def task_list(root: Path) -> str:
-    """All tasks as a table in Markdown, with what was collected of them under `root`."""
+    """Returns a Markdown table of all tasks and their data sets under `root`."""
     columns = ["task", "suite", "domain", *_RETURNS]
     lines = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
     for task in suites.TASKS.values():
@@ -137,7 +137,7 @@ def task_list(root: Path) -> str:
 
 
 def _row(known: dict[str, Any]) -> list[str]:
-    """The `_RETURNS` from the metadata of a data set."""
+    """Returns the cells of the columns `_RETURNS` from the metadata of a data set."""
     success = known["success_rate"]
     return [
         str(known["total_episodes"]),
@@ -150,7 +150,7 @@ def _row(known: dict[str, Any]) -> list[str]:
 
 
 def _chosen(suite: str | None, tasks: str | None, every: bool) -> list[Task]:
-    """The tasks that the options name, each once."""
+    """Returns the tasks that the options name, without duplicates."""
     chosen = [task for name in _names(suite) for task in suites.suite(name)] + [suites.find(name) for name in _names(tasks)]
     return list({task.name: task for task in (suites.TASKS.values() if every else chosen)}.values())
 
@@ -177,16 +177,16 @@ def _names(text: str | None) -> list[str]:
 
 
 def _metadata(folder: Path) -> dict[str, Any] | None:
-    """The metadata of a data set; None if there is none."""
+    """Returns the metadata of a data set, or None if there is no data set."""
     path = folder / "data" / METADATA_FILE_NAME
     return json.loads(path.read_text()) if path.exists() else None
 
 
 def _is_there(plan: Plan) -> bool:
-    """Whether the data set is complete.
+    """Returns whether the data set of a plan is complete.
 
     Raises:
-        UserError: it is, but of other settings.
+        UserError: if it was collected with other settings.
     """
     known = _metadata(plan.folder)
     if known is None:
@@ -199,7 +199,7 @@ def _is_there(plan: Plan) -> bool:
 
 
 def _report(plans: Sequence[Plan], failed: dict[str, str]) -> None:
-    """Prints what there is of each task now, and whatever is missing."""
+    """Prints the data set of each task, and which episodes are missing."""
     table = narrow_table("collected", ("task", *_RETURNS), {"task"})
     short = []
     for plan in plans:

@@ -1,13 +1,13 @@
-"""Demonstrations of a task as a Minari data set: played in blocks that are kept when a run is killed, then put together.
+"""Collects demonstrations of a task as a Minari data set: in blocks, which a killed run keeps, and which are then assembled.
 
 ```
-ROOT/.collect/TASK-KEY/expert-0-25.json    what came of each seed of 25 episodes; where it is, this block of them is complete
+ROOT/.collect/TASK-KEY/expert-0-25.json    the results of a block of 25 seeds; the file exists when the block is complete
 ROOT/.collect/TASK-KEY/SEED.arrow          an episode of the expert
 ROOT/.collect/TASK-KEY/random-....json     returns of random play
-ROOT/TASK/expert-v0/data/                  the data set, once all blocks are there
+ROOT/TASK/expert-v0/data/                  the data set, once all blocks are complete
 ```
-A block has no folder of its own: to make and remove one can take longer than a short episode. What an episode holds depends on
-its seed alone, and how a task is cut into blocks on the number of episodes: so a data set is the same, byte for byte, for any
+A block has no folder of its own: making and removing one can take longer than a short episode. An episode depends only on its
+seed, and the division of a task into blocks only on the number of episodes. So a data set is the same, byte for byte, for any
 number of processes, interrupted or not.
 """
 
@@ -32,22 +32,22 @@ from gato_lightning.sequences.tasks import DEMONSTRATION_SEED, REFERENCE_SEED
 from gato_lightning.tokens.episode import plain_space
 
 Player = Literal["expert", "random"]
-DATASET = "expert-v0"  # behind the task's name
-FORMAT = 3  # of blocks and data sets; raise it when their meaning changes, so that old ones are not used
+DATASET = "expert-v0"  # follows the task's name in the id of a data set
+FORMAT = 3  # version of blocks and data sets; increase it when their meaning changes, so that old ones are not used
 _FIRST_SEED: dict[Player, int] = {"expert": DEMONSTRATION_SEED, "random": REFERENCE_SEED}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is collected of a task.
+    """Describes what is collected for a task.
 
     Args:
         task: the task.
-        episodes: of the expert, and as many of the random policy.
-        seed: added to the seeds of the episodes.
+        episodes: number of episodes of the expert, and of the random policy.
+        seed: number added to the seeds of the episodes.
         min_score: episodes with a lower normalised score are left out, see `Finish`; None keeps all.
         root: the folder of all data sets.
-        limit: seconds that an episode may take.
+        limit: maximum seconds per episode.
     """
 
     task: Task
@@ -63,22 +63,22 @@ class Plan:
 
     @property
     def folder(self) -> Path:
-        """Where the data set is when it is complete."""
+        """Folder of the complete data set."""
         return self.root / self.dataset_id
 
     @cached_property
     def work(self) -> Path:
-        """Where its blocks are until then; of a name made of all that shapes them."""
+        """Folder of the blocks until the data set is complete; its name contains a hash of all that shapes them."""
         shaped = [FORMAT, self.task.class_path, self.task.init_args, self.seed, versions()]
         key = hashlib.sha256(json.dumps(shaped, sort_keys=True, default=str).encode()).hexdigest()[:16]
         return self.root / ".collect" / f"{self.task.name}-{key}"
 
     def arrow(self, seed: int) -> Path:
-        """Where an episode is until then."""
+        """Returns the file of an episode until the data set is complete."""
         return self.work / f"{seed}.arrow"
 
     def ranges(self) -> list["EpisodeRange"]:
-        """All ranges of episodes that it is played in."""
+        """Returns all ranges of episodes, one per block."""
         return [
             EpisodeRange(self, policy, seeds)
             for policy, first in _FIRST_SEED.items()
@@ -86,13 +86,13 @@ class Plan:
         ]
 
     def settings(self) -> dict[str, Any]:
-        """What the metadata say of how the data set was asked for."""
+        """Returns the collection settings for the metadata."""
         return {"format": FORMAT, "episodes_asked": self.episodes, "seed": self.seed, "min_score": self.min_score}
 
 
 @dataclass(frozen=True)
 class EpisodeRange:
-    """Some episodes of the expert, or of the random policy."""
+    """A block: episodes of the expert, or of the random policy, for a range of seeds."""
 
     plan: Plan
     policy: Player
@@ -107,27 +107,27 @@ class EpisodeRange:
 
     @property
     def records(self) -> Path:
-        """What came of its seeds; the file is there when the block is complete."""
+        """The file of the seeds' results; it exists when the block is complete."""
         return self.plan.work / f"{self.policy}-{self.seeds.start}-{self.seeds.stop}.json"
 
     def __call__(self, begin: Callable[[int], None], faults: dict[int, str]) -> str | None:
-        """Plays it and keeps it; returns why the task cannot be played at all, or None.
+        """Plays and saves the episodes; returns None, or the reason why the task cannot be played at all.
 
         An episode that goes wrong is recorded as failed, with the reason.
         """
         try:
             _opened(self.plan.task)
-        except Exception as error:  # whatever a foreign constructor may raise
+        except Exception as error:  # the environment's constructor may raise any type
             return said(error)
         self.plan.work.mkdir(parents=True, exist_ok=True)
         records = []
         for seed in self.seeds:
             if seed in faults:
-                came_of_it = {"failure": faults[seed]}
+                outcome = {"failure": faults[seed]}
             else:
                 begin(seed)
-                came_of_it = self._episode(seed)
-            records.append({"seed": seed, **came_of_it})
+                outcome = self._episode(seed)
+            records.append({"seed": seed, **outcome})
         partial = self.records.with_suffix(".partial")
         partial.write_text(json.dumps(records))
         partial.rename(self.records)
@@ -141,7 +141,7 @@ class EpisodeRange:
             played = module.play(seed)
         except ExpertFailure as error:
             return {"failure": str(error)}
-        except Exception as error:  # an environment's, of any type; it may be broken now
+        except Exception as error:  # the environment may raise any type, and be unusable afterwards
             _close()
             return {"failure": said(error)}
         try:
@@ -153,11 +153,11 @@ class EpisodeRange:
 
 @dataclass(frozen=True)
 class Finish:
-    """Puts the data set together from its blocks.
+    """Assembles the data set from its blocks.
 
-    Gato's filter keeps the episodes whose return is at least 80% of the expert's (`best_windowed_mean`). Here the share is of
-    the way from the random policy's return to the expert's: the same where random play earns nothing, and defined where returns
-    are negative.
+    Gato's filter keeps the episodes whose return is at least 80% of the expert's (`best_windowed_mean`). Here the threshold
+    is that share of the way from the random policy's return to the expert's: the same if random play earns 0, and defined if
+    returns are negative.
     """
 
     plan: Plan
@@ -167,7 +167,7 @@ class Finish:
         return f"task {self.plan.task.name}, data set"
 
     def __call__(self, begin: Callable[[int], None], faults: dict[int, str]) -> str | None:
-        """Writes the data set; returns why it cannot be, or None."""
+        """Writes the data set; returns None, or the reason why it cannot be written."""
         plan, module = self.plan, _opened(self.plan.task)
         expert, random = (self._records(policy) for policy in _FIRST_SEED)
         played = [record for record in expert if "return" in record]
@@ -181,7 +181,9 @@ class Finish:
             least = random_returns.mean() + plan.min_score * (best - random_returns.mean())
         kept = [record for record in played if record["return"] >= least]
         if not kept:
-            return f"none of {len(played)} episodes has a return of {least:.2f}, as min_score {plan.min_score} asks for"
+            return (
+                f"none of {len(played)} episodes has a return of at least {least:.2f}, as min_score {plan.min_score} requires"
+            )
         metadata = {
             "dataset_id": plan.dataset_id,
             "total_episodes": len(kept),
@@ -218,7 +220,7 @@ class Finish:
         return [record for one in ranges for record in json.loads(one.records.read_text())]
 
     def _assemble(self, data: Path, kept: list[dict[str, Any]]) -> None:
-        """Moves the episodes to their places; where an earlier attempt was killed, those that are left."""
+        """Moves the episodes to their places, except those that an earlier, killed attempt has moved."""
         (data / "metadata.json").unlink(missing_ok=True)
         for index, record in enumerate(kept):
             folder = data / str(index)
@@ -230,25 +232,28 @@ class Finish:
 
 
 def best_windowed_mean(returns: np.ndarray) -> float:
-    """The expert's return in Gato's filter: the best mean of `min(1000, 0.1 N)` consecutive ones of N returns; one at least."""
+    """Returns the expert's return in Gato's filter: of N returns, the highest mean of `min(1000, 0.1 N)` consecutive ones.
+
+    The window has at least one return.
+    """
     window = max(1, min(1000, len(returns) // 10))
     sums = np.cumsum([0.0, *returns])
     return float((sums[window:] - sums[:-window]).max() / window)
 
 
 def statistics(returns: np.ndarray) -> dict[str, float]:
-    """Mean, standard deviation, extremes and number of some returns."""
+    """Computes mean, standard deviation, minimum, maximum and number of returns."""
     pieces = {"mean": returns.mean(), "std": returns.std(), "min": returns.min(), "max": returns.max()}
     return {**{name: float(value) for name, value in pieces.items()}, "episodes": len(returns)}
 
 
 def success_rate(records: Iterable[dict[str, Any]]) -> float | None:
-    """The share of successes, where a failed episode is none; None where the task knows no success."""
+    """Computes the share of successes, counting a failed episode as no success; None if the task does not define success."""
     successes = [record.get("success", False) for record in records]
     return None if None in successes else float(np.mean(successes))
 
 
-# The task that this process has open: its environment is used for many blocks, and closed when another task comes.
+# The open task of this process: its environment serves many blocks, and is closed when another task is opened.
 _OPEN: dict[str, ControlDataModule] = {}
 
 

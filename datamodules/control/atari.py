@@ -1,4 +1,4 @@
-"""Atari 2600 games as pictures of 64x80 pixels, 20 patches; the experts are scripts that read the console's memory."""
+"""Atari 2600 games as images of 64x80 pixels (20 patches); the experts are scripts that read the console's memory."""
 
 from typing import Any
 
@@ -12,14 +12,14 @@ from datamodules.control.experts.atari import SCRIPTS, actions_by_name
 from gato_lightning.common.settings import PositiveInt
 from gato_lightning.errors import UserError, unknown
 
-HEIGHT, WIDTH = 64, 80  # of a picture; Gato, appendix C.3, figure 15
-FRAMES = 4  # of the console, 60 a second, that an action lasts
-STICKY = 0.25  # probability that a frame repeats the action before it (Machado et al. 2018), without which all episodes are one
+HEIGHT, WIDTH = 64, 80  # of an image; Gato, appendix C.3, figure 15
+FRAMES = 4  # frames of the console (60 a second) per action
+STICKY = 0.25  # probability that a frame repeats the previous action (Machado et al. 2018); with 0 all episodes are the same
 FIVE_MINUTES = 4500  # actions
 
 
 class GameImage(gymnasium.ObservationWrapper):
-    """The screen (210, 160, 3), shrunk to (64, 80, 3) uint8 by averaging; two frames blended, as things flicker."""
+    """Shrinks the screen (210, 160, 3) to (64, 80, 3) uint8 by averaging; blends two frames, because objects flicker."""
 
     def __init__(self, env: gymnasium.Env) -> None:
         super().__init__(env)
@@ -31,11 +31,11 @@ class GameImage(gymnasium.ObservationWrapper):
 
 
 class AtariDataModule(ControlDataModule):
-    """One game, with the actions that it uses, each for four frames, and sticky; needs the extra `atari`.
+    """One game with its minimal action set and sticky actions of four frames each; requires the extra `atari`.
 
     Args:
-        game: as in `ALE/Pong-v5`, such as `Pong`.
-        max_episode_steps: an episode ends there, 1 or more; 4500 are five minutes.
+        game: the game's name in `ALE/NAME-v5`, such as `Pong`.
+        max_episode_steps: maximum number of actions in an episode, 1 or more; 4500 are five minutes.
         kwargs: of `ControlDataModule`.
     """
 

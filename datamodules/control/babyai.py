@@ -1,4 +1,4 @@
-"""BabyAI: instructions in a grid world that the agent sees a part of."""
+"""BabyAI: instructions in a partially observed grid world."""
 
 from typing import Any, Literal
 
@@ -26,8 +26,8 @@ class BabyAIDataModule(GridWorldDataModule):
 
     Args:
         env_id: the level, such as `BabyAI-GoToLocal-v0`.
-        expert: `bot`, which solves nearly all levels but explores by what it remembers; or `reactive`, nearly as good
-            on levels of one clause in one room, which goes by what it sees.
+        expert: `bot`, which solves nearly all levels but explores from memory; or `reactive`, which acts on what it sees and
+            is nearly as good on levels with one clause and one room.
         kwargs: of `GridWorldDataModule`.
     """
 

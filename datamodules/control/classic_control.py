@@ -1,4 +1,4 @@
-"""Classic control: each task with a feedback law of the observation alone, which one timestep is enough to imitate."""
+"""Classic control. Each expert is a feedback law of the observation alone, so one timestep is enough to imitate it."""
 
 from collections.abc import Callable, Collection
 from typing import Any
@@ -11,36 +11,36 @@ from datamodules.control.gym_suite import GymDataModule
 
 Law = Callable[[np.ndarray], Any]
 
-# The pendulum's torques are multiples of this: a pupil that predicts tokens learns nine of them from far fewer examples
-# than a thousand, and the return does not change measurably.
+# The pendulum's torques are multiples of this: a model that predicts tokens learns nine values from far fewer examples than
+# a thousand, and the return does not change measurably.
 TORQUE_GRAIN = 0.5
 
 
 def cartpole(observation: np.ndarray) -> int:
-    """Pushes (0 left, 1 right) the way the pole falls, and a little the way the cart is off, to bring the cart back."""
+    """Pushes (0 left, 1 right) in the direction of the pole's fall, and slightly outwards, which returns the cart."""
     position, velocity, angle, rate = observation
     return int(angle + 0.3 * rate + 0.03 * position + 0.06 * velocity > 0)
 
 
 def acrobot(observation: np.ndarray) -> int:
-    """Torque (0: -1, 2: +1) on the second link against the first one's velocity, which feeds energy into the swing."""
+    """Applies torque (0: -1, 2: +1) to the second link against the velocity of the first, which adds energy to the swing."""
     return 0 if observation[4] > 0 else 2
 
 
 def mountain_car(observation: np.ndarray) -> int:
-    """Pushes (0 left, 2 right) the way the car rolls, which feeds energy into the swing."""
+    """Pushes (0 left, 2 right) in the direction of motion, which adds energy to the swing."""
     return 2 if observation[1] >= 0 else 0
 
 
 def mountain_car_continuous(observation: np.ndarray) -> np.ndarray:
-    """As `mountain_car`, with half the force at most: each step costs a tenth of the force squared."""
+    """Pushes like `mountain_car`, with at most half the force, because a step costs a tenth of the force squared."""
     return np.clip([30.0 * observation[1]], -0.5, 0.5).astype(np.float32)
 
 
 def pendulum(observation: np.ndarray) -> np.ndarray:
-    """Torque in [-2, 2]: energy shaping far from upright, blended smoothly into proportional-derivative control near.
+    """Returns a torque in [-2, 2]: energy shaping far from upright, blended into proportional-derivative control near it.
 
-    The pendulum moves by angle'' = 15 sin(angle) + 3 torque. Its energy, 0 at rest upright, is rate^2 / 6 +
+    The equation of motion is angle'' = 15 sin(angle) + 3 torque. The energy, 0 at rest upright, is rate^2 / 6 +
     5 (cos(angle) - 1), and changes by rate * torque.
     """
     cosine, sine, rate = (float(value) for value in observation)
@@ -48,7 +48,7 @@ def pendulum(observation: np.ndarray) -> np.ndarray:
     energy = rate**2 / 6 + 5 * (cosine - 1)
     swing_up = np.clip(-energy * np.tanh(rate), -2, 2)
     catch = -10 * angle - 2 * rate
-    # How far from upright: an ellipse, tilted because a pole that moves towards upright can be caught from further off.
+    # Distance from upright: an ellipse, tilted because a pole that moves towards upright can be caught from further away.
     distance = angle**2 + (rate / 4) ** 2 + angle * rate / 4
     nearness = 1 / (1 + np.exp((distance - 0.64) / 0.1))
     torque = np.clip(nearness * catch + (1 - nearness) * swing_up, -2, 2)
@@ -67,8 +67,8 @@ LAWS: dict[str, Law] = {
 class ClassicControlDataModule(GymDataModule):
     """CartPole, Acrobot, MountainCar (discrete and continuous) and Pendulum.
 
-    Pendulum wants a high `noise`, 1.5 or so, with a low `min_score` that keeps the episodes spoilt by it. With less,
-    four of five demonstrated timesteps are at rest upright, and few show how to catch a pole that arrives too fast.
+    Pendulum needs a high `noise` of about 1.5, and a `min_score` low enough to keep the noisy episodes. With less noise, four
+    of five demonstrated timesteps are at rest upright, and few show how to catch a pole that arrives too fast.
     """
 
     domain = "classic-control"

@@ -1,4 +1,4 @@
-"""The base of tasks with an environment, of which each process keeps one; an episode that goes wrong costs itself alone."""
+"""The base of tasks with an environment. Each process keeps one environment; a failed episode does not affect the others."""
 
 import contextlib
 import logging
@@ -17,18 +17,18 @@ from gato_lightning.sequences.tasks import MAX_EPISODE_STEPS
 
 log = logging.getLogger(__name__)
 
-EPISODES_PER_JOB = 25  # about a second of work: enough jobs to keep all processes busy to the end
+EPISODES_PER_JOB = 25  # about a second of work, so that there are enough jobs to keep all processes busy to the end
 
 
 @dataclass(frozen=True)
 class EpisodeJob:
-    """A job, or a measurement, that plays an episode for each of some seeds.
+    """A job, or a measurement, that plays one episode per seed.
 
     Args:
-        play: gives what is made of a seed's episode.
-        seeds: of the episodes.
-        limit: seconds that one may take.
-        renew: called behind an episode that went wrong, as its environment may be broken.
+        play: function that plays the episode of a seed and returns its result.
+        seeds: seeds of the episodes.
+        limit: maximum seconds per episode.
+        renew: function called after a failed episode, because its environment may be unusable.
     """
 
     play: Callable[[int], Any]
@@ -37,7 +37,7 @@ class EpisodeJob:
     renew: Callable[[], None]
 
     def __call__(self) -> list[Any]:
-        """Plays those that the expert does not give up, without limit; what goes wrong otherwise, is raised."""
+        """Plays the episodes without a time limit, leaves out those in which the expert gives up, and raises other errors."""
         made = []
         for seed in self.seeds:
             with contextlib.suppress(ExpertFailure):
@@ -45,10 +45,10 @@ class EpisodeJob:
         return made
 
     def guarded(self, begin: Callable[[int], None], faults: Mapping[int, str]) -> Iterator[Any]:
-        """Plays them as a job of a crew, see `crew.py`; an episode that goes wrong gives a fault.
+        """Plays the episodes as a job of a crew, see `crew.py`; a failed episode yields a fault.
 
         Raises:
-            UserError: a mistake of the user's, which all episodes would share.
+            UserError: if the user made a mistake, which would affect all episodes.
         """
         for seed in self.seeds:
             why = faults.get(seed)
@@ -60,7 +60,7 @@ class EpisodeJob:
                     raise
                 except ExpertFailure as error:
                     why = str(error)
-                except Exception as error:  # an environment's, of any type
+                except Exception as error:  # environments may raise any type
                     self.renew()
                     why = said(error)
             yield made if why is None else Fault(f"seed {seed}: {why}")
@@ -70,10 +70,10 @@ class EnvironmentTask(TaskDataModule):
     """One task with an environment.
 
     Args:
-        timesteps: most timesteps of a window, in training and acting, 1 or more; None: as many as fit.
-        seed: of everything random in making the episodes; 0 or more.
-        time_limit: seconds that an episode may take, above 0.
-        max_episode_steps: an episode that has not ended by then is cut there, in collecting and in rollouts; 1 or more.
+        timesteps: maximum number of timesteps in a window, in training and acting, 1 or more; None: as many as fit.
+        seed: seed of all random choices made while the episodes are made, 0 or more.
+        time_limit: maximum seconds per episode, above 0.
+        max_episode_steps: number of steps after which an unfinished episode is cut, in collecting and rollouts; 1 or more.
     """
 
     def __init__(
@@ -85,53 +85,53 @@ class EnvironmentTask(TaskDataModule):
     ) -> None:
         super().__init__(timesteps=timesteps, seed=seed)
         self.time_limit, self.max_episode_steps = time_limit, max_episode_steps
-        self._told_cut = False
+        self._warned_of_cut = False
         self._env: gymnasium.Env | None = None
 
     def make_env(self, render_mode: str | None = None) -> gymnasium.Env:
-        """Makes the environment. `reset(seed=s)` must fix the episode, given the actions."""
+        """Makes the environment. `reset(seed=s)` and the actions must determine the episode."""
         raise NotImplementedError
 
     @property
     def env(self) -> gymnasium.Env:
-        """One environment a process, kept: making some costs more than an episode."""
+        """The environment of this process, which is kept because making one may cost more than an episode."""
         if self._env is None:
             self._env = self.make_env()
         return self._env
 
     @property
     def blind_env(self) -> gymnasium.Env:
-        """The same environment for who does not look: its observations may be anything, if that makes it faster."""
+        """The environment for policies that ignore observations; its observations may be anything, if that is faster."""
         return self.env
 
     def drop_env(self) -> None:
-        """Gives the environment up, which may be in any state; the next use makes another."""
+        """Closes the environment, which may be in any state; the next use makes a new one."""
         if self._env is not None:
             with contextlib.suppress(Exception):
                 self._env.close()
         self._env = None
 
     def episode_jobs(self, play: Callable[[int], Any], first: int, count: int) -> list[EpisodeJob]:
-        """Jobs that play `count` episodes, of the seeds `first` and following."""
+        """Returns jobs that play `count` episodes, with seeds from `first`."""
         return [EpisodeJob(play, seeds, self.time_limit, self.drop_env) for seeds in seed_ranges(first, count)]
 
     def random_return(self, seed: int) -> float:
-        """The return of an episode of the random policy."""
+        """Plays an episode of the random policy and returns its return."""
         return random_return(self.blind_env, self.action_space, seed, self.is_cut)
 
     def is_cut(self, steps: int) -> bool:
-        """Whether an episode that has not ended in so many steps is cut here; told the first time in each process."""
+        """Returns whether an unfinished episode is cut after `steps` steps; logs a warning once per process."""
         if steps < self.max_episode_steps:
             return False
         if not self._told_cut:
             name = getattr(self, "name", None) or type(self).__name__  # without a mixture, a task has none
             log.warning("task %s: episodes are cut after %d steps (max_episode_steps)", name, steps)
-        self._told_cut = True
+        self._warned_of_cut = True
         return True
 
 
 def seed_ranges(first: int, count: int) -> list[range]:
-    """The numbers `first` and following, in pieces for a job each."""
+    """Splits the `count` seeds from `first` into ranges of one job each."""
     return [
         range(begin, min(begin + EPISODES_PER_JOB, first + count)) for begin in range(first, first + count, EPISODES_PER_JOB)
     ]

@@ -1,4 +1,4 @@
-"""The base of tasks with an environment and an expert: demonstrations, references and rollouts come with it."""
+"""The base of tasks with an environment and an expert. It provides demonstrations, reference returns and rollouts."""
 
 import pkgutil
 from collections.abc import Callable, Sequence
@@ -27,33 +27,33 @@ from gato_lightning.sequences.tasks import (
 )
 from gato_lightning.tokens.episode import Episode, stack
 
-# (observation, action really executed before it or None) -> action
+# (observation, action executed before it, or None) -> action
 Expert = Callable[[Any, Any], Any]
 
 
 class ControlDataModule(EnvironmentTask):
     """Demonstrations of an expert in an environment.
 
-    With `noise`, what is executed differs at times from what the expert wants, and what is recorded is what it wants: so the
-    demonstrations show how to get back from states that only an imperfect pupil reaches (Laskey et al. 2017, DART).
+    With `noise`, the executed action sometimes differs from the expert's, but the expert's is recorded. So the demonstrations
+    show how to recover from states that only an imperfect policy reaches (Laskey et al. 2017, DART).
 
-    An episode whose environment or expert raises, hangs or kills its process is left out, listed and counted.
+    An episode whose environment or expert raises an error, hangs or ends its process is left out, listed and counted.
 
     Args:
-        episodes: demonstrations to collect, 1 or more.
-        val_episodes: further ones for the validation loss, 1 or more.
-        noise: of executed actions, 0 or more: standard deviation in halves of the action's range for Box actions, probability
-            of a random action for others; of a text game, of one of the commands that it admits, where `info` tells
-            `admissible_commands`.
-        reference_episodes: episodes that the expert's (without noise) and the random policy's return are measured on; 1 or
-            more.
-        timesteps: most timesteps of a window, in training and acting, 1 or more; None: as many as fit.
-        min_score: episodes with a lower normalised score are left out; null keeps all. The paper keeps returns of 80% of the
-            expert's; a score says the same where returns are negative. What noise spoils is still recorded right, so with much
-            noise keep more.
-        seed: added to the seeds of the demonstrations; 0 or more.
-        time_limit: seconds that an episode may take, above 0.
-        max_episode_steps: an episode that has not ended by then is cut there, in collecting and in rollouts; 1 or more.
+        episodes: number of demonstrations, 1 or more.
+        val_episodes: number of further demonstrations for the validation loss, 1 or more.
+        noise: noise of executed actions, 0 or more: for Box actions the standard deviation, in halves of the action's range;
+            for others the probability of a random action. A text game's random action is one of the commands in
+            `info["admissible_commands"]`, if it gives them.
+        reference_episodes: number of episodes that measure the return of the expert without noise, and of the random policy;
+            1 or more.
+        timesteps: maximum number of timesteps in a window, in training and acting, 1 or more; None: as many as fit.
+        min_score: episodes with a lower normalised score are left out; null keeps all. The paper keeps returns of at least 80%
+            of the expert's; a score is also defined if returns are negative. Noise lowers returns but not the quality of the
+            recorded actions, so use a lower value with much noise.
+        seed: number added to the seeds of the demonstrations, 0 or more.
+        time_limit: maximum seconds per episode, above 0.
+        max_episode_steps: number of steps after which an unfinished episode is cut, in collecting and rollouts; 1 or more.
     """
 
     max_faults = 1.0
@@ -76,37 +76,37 @@ class ControlDataModule(EnvironmentTask):
         self.noise, self.min_score = noise, min_score
 
     def make_expert(self, env: gymnasium.Env) -> Expert:
-        """Makes the expert of the episode that has just been reset."""
+        """Returns the expert for the episode that has just begun in `env`."""
         raise NotImplementedError
 
     @property
     def expert_name(self) -> str:
-        """Who demonstrates, as told in the metadata of data sets."""
+        """Name of the expert in the metadata of data sets."""
         return f"the expert of {type(self).__name__}"
 
     def success(self, played: Trajectory) -> bool | None:
-        """Whether an episode reached the task's aim, as its environment tells; None where it tells nothing of the kind."""
-        told = [played.info[key] for key in ("success", "is_success") if key in played.info]
-        return bool(told[0]) if told else None
+        """Returns whether the episode was a success, as its environment reports; None if the environment does not report it."""
+        reported = [played.info[key] for key in ("success", "is_success") if key in played.info]
+        return bool(reported[0]) if reported else None
 
     def env_spec(self, name: str) -> EnvSpec:
-        """How `gymnasium.make` makes this environment again; for the metadata of data sets.
+        """Returns the spec from which `gymnasium.make` makes this environment, for the metadata of data sets.
 
-        It is Gymnasium's own, if that tells of all wrappers and can be written down. Otherwise it makes this class anew, which
-        needs this project.
+        It is Gymnasium's own spec if that describes all wrappers and can be serialised. Otherwise it makes the environment
+        through this class, which requires this project.
 
         Args:
-            name: the task's.
+            name: name of the task.
         """
         own = self.env.spec
-        told = own is not None and all(wrapper.kwargs is not None for wrapper in own.additional_wrappers)
-        if told and isinstance(own.entry_point, str):
+        complete = own is not None and all(wrapper.kwargs is not None for wrapper in own.additional_wrappers)
+        if complete and isinstance(own.entry_point, str):
             return own
         kwargs = {"class_path": public_name(type(self)), "init_args": dict(self.hparams)}
         return EnvSpec(f"gato/{name}", "datamodules:make_env", order_enforce=False, disable_env_checker=True, kwargs=kwargs)
 
     def perturb(self, action: Any, rng: np.random.Generator) -> Any:
-        """The action that is executed where the expert wants `action`."""
+        """Returns the action that is executed, with noise, in place of the expert's `action`."""
         space = self.action_space
         if isinstance(space, spaces.Box):
             bounds = (space.low, space.high)
@@ -136,7 +136,7 @@ class ControlDataModule(EnvironmentTask):
         return episode.total_reward >= random + self.min_score * (expert - random)
 
     def control(self) -> ControlTask:
-        """The environment with its demonstrations and references; after `setup`."""
+        """Returns the environment with its demonstrations and reference returns; call after `setup`."""
         references = self.stores["train"].meta["references"]
         return ControlTask(
             name=self.name,
@@ -151,7 +151,7 @@ class ControlDataModule(EnvironmentTask):
         )
 
     def play(self, seed: int, rng: np.random.Generator | None = None) -> Trajectory:
-        """One episode of the expert, with noise if there is a generator for it.
+        """Plays one episode of the expert, with noise if `rng` is given.
 
         Raises:
             ExpertFailure: the expert gave up.
@@ -171,7 +171,7 @@ class ControlDataModule(EnvironmentTask):
         return Trajectory(observations, actions, rewards, bool(terminated), info)
 
     def _executed(self, action: Any, commands: Sequence[str], rng: np.random.Generator) -> Any:
-        """The action that is executed; of a text game, at random one of the commands that it admits."""
+        """Returns the action that is executed, with noise; in a text game, noise draws one of its admissible commands."""
         if commands:
             return commands[rng.integers(len(commands))] if rng.random() < self.noise else action
         return self.perturb(action, rng)
@@ -183,7 +183,7 @@ class ControlDataModule(EnvironmentTask):
         return float(self._demonstrate(seed, None).rewards.sum())
 
     def _demonstrate(self, seed: int, rng: np.random.Generator | None) -> Episode:
-        """One episode to train on."""
+        """Plays one episode to train on."""
         played = self.play(seed, rng)
         return Episode(
             observations=stack(self.observation_space, played.observations[:-1]),
@@ -194,15 +194,15 @@ class ControlDataModule(EnvironmentTask):
 
 
 def _nearest(space: spaces.Box, values: np.ndarray) -> np.ndarray:
-    """The values of a Box that are nearest to real numbers."""
+    """Returns the values of a Box that are nearest to the given real numbers."""
     clipped = np.clip(values, space.low, space.high)
     if space.dtype.kind == "f":
         return clipped.astype(space.dtype)
-    with np.errstate(invalid="ignore"):  # a bound of 64 bits may be too large once it is a float; below it is itself
+    with np.errstate(invalid="ignore"):  # as a float, a 64-bit bound may overflow; the line below uses the exact bound
         whole = np.rint(clipped).astype(space.dtype)
     return np.where(values >= space.high, space.high, np.where(values <= space.low, space.low, whole))
 
 
 def make_env(class_path: str, init_args: dict[str, Any], render_mode: str | None = None) -> gymnasium.Env:
-    """Makes the environment of a `ControlDataModule`, as `env_spec` asks for."""
+    """Makes the environment of a `ControlDataModule`; the entry point in `ControlDataModule.env_spec`."""
     return pkgutil.resolve_name(class_path)(**init_args).make_env(render_mode)

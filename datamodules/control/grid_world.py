@@ -1,4 +1,4 @@
-"""The base of BabyAI and MiniGrid: missions in a grid world that the agent sees a part of, as pixels; one patch a cell."""
+"""The base of BabyAI and MiniGrid: missions in a partially observed grid world, seen as pixels with one patch per cell."""
 
 from typing import Any, ClassVar
 
@@ -17,15 +17,15 @@ MOVES = (Actions.left, Actions.right, Actions.forward)
 
 
 class GridWorldDataModule(ControlDataModule):
-    """One level.
+    """One level of BabyAI or MiniGrid.
 
     Args:
-        env_id: the level, as Gymnasium names it.
-        tile_size: pixels a side of a cell, 1 or more.
+        env_id: Gymnasium id of the level.
+        tile_size: side of a cell in pixels, 1 or more.
         kwargs: of `ControlDataModule`.
 
     Attributes:
-        family: how the names of its levels begin.
+        family: prefix of the ids of its levels.
     """
 
     family: ClassVar[str]
@@ -39,7 +39,7 @@ class GridWorldDataModule(ControlDataModule):
 
     @classmethod
     def levels(cls) -> list[str]:
-        """Those of the family."""
+        """Returns the ids of all levels of the family."""
         return [env_id for env_id in gymnasium.registry if env_id.startswith(f"{cls.family}-")]
 
     def make_env(self, render_mode: str | None = None) -> gymnasium.Env:
@@ -51,8 +51,8 @@ class GridWorldDataModule(ControlDataModule):
         return self.env.env
 
     def success(self, played: Trajectory) -> bool:
-        return played.total_reward > 0  # only a mission fulfilled earns anything
+        return played.total_reward > 0  # only a fulfilled mission earns a reward
 
     def perturb(self, action: Any, rng: np.random.Generator) -> Any:
-        # Only moves: to drop, open or pick up a thing by chance can spoil the mission for good.
+        # Only moves: dropping, opening or picking up a thing by chance can make the mission impossible.
         return int(rng.choice(MOVES)) if rng.random() < self.noise else action

@@ -1,4 +1,4 @@
-"""The base of Gymnasium's own suites: an environment by its id, and a control law as the expert."""
+"""The base of Gymnasium's own suites: an environment given by its id, and a control law as the expert."""
 
 import pkgutil
 from collections.abc import Collection
@@ -12,7 +12,7 @@ from gato_lightning.common.settings import PositiveInt
 from gato_lightning.errors import UserError, unknown
 from gato_lightning.sequences.tasks import MAX_EPISODE_STEPS
 
-NO_LIMIT = 500  # steps of an episode where the environment sets no limit: the random policy would wander for ever
+NO_LIMIT = 500  # steps of an episode if the environment sets no limit, since the random policy might never end one
 
 
 class ResetOptions(gymnasium.Wrapper, RecordConstructorArgs):
@@ -33,7 +33,7 @@ class ResetOptions(gymnasium.Wrapper, RecordConstructorArgs):
 
 
 class GymDataModule(ControlDataModule):
-    """An environment that `gymnasium.make` knows.
+    """A registered Gymnasium environment.
 
     Args:
         env_id: Gymnasium's name of the environment, such as `CartPole-v1`.
@@ -63,7 +63,7 @@ class GymDataModule(ControlDataModule):
         self.observation_space, self.action_space = self.env.observation_space, self.env.action_space
 
     def env_ids(self) -> Collection[str]:
-        """The environments that there is an expert for."""
+        """Returns the ids of the environments that have an expert."""
         raise NotImplementedError
 
     def make_env(self, render_mode: str | None = None) -> gymnasium.Env:

@@ -1,4 +1,4 @@
-"""Meta-World: a robot arm at a table, 50 tasks, each with the suite's scripted policy as the expert."""
+"""Meta-World: 50 tasks of a robot arm at a table, each with the suite's scripted policy as the expert."""
 
 import os
 import sys
@@ -20,31 +20,31 @@ from gato_lightning.errors import unknown
 from gato_lightning.tokens.patches import PATCH
 
 LONGEST = SawyerXYZEnv.max_path_length  # 500; the simulation refuses further steps
-# Every task has these spaces, if the bounds of its goal are left out; so none has to be made only to be asked.
+# Every task has these spaces, apart from the bounds of its goal, so no environment has to be made to get them.
 OBSERVATIONS = spaces.Box(-np.inf, np.inf, (39,), np.float64)
 ACTIONS = spaces.Box(-1.0, 1.0, (4,), np.float32)
 CAMERA = "corner2"
-VIDEO_SIZE = 200  # pixels a side
+VIDEO_SIZE = 200  # side in pixels
 
-# The scripted policies ask for more than an action's bounds allow; it is clipped here.
+# The scripted policies return actions beyond their bounds; they are clipped here.
 warnings.filterwarnings("ignore", message=r"Constant\(s\) may be too high", module=r"metaworld\.")
 
 
 class UntilSuccess(gymnasium.Wrapper):
-    """Reward 1 at the first success, where the episode ends; the return is the success.
+    """A Meta-World environment that gives reward 1 at the first success and ends there, so the return is the success.
 
-    The observation (39,) holds the hand, the gripper and the objects now and a step ago, and the goal.
+    The observation (39,) contains the hand, the gripper and the objects, now and one step ago, and the goal.
 
     Args:
-        task: such as `reach-v3`.
+        task: name of the task, such as `reach-v3`.
         render_mode: as in Gymnasium.
-        size: pixels a side of what `render` draws.
+        size: side in pixels of the image that `render` returns.
     """
 
     def __init__(self, task: str, render_mode: str | None = None, size: int = VIDEO_SIZE) -> None:
         camera = {"camera_name": CAMERA, "width": size, "height": size} if render_mode else {}
         env = quickly_made(ALL_V3_ENVIRONMENTS[task])(render_mode=render_mode, **camera)
-        # What the suite's own "goal observable" classes set, except that each reset draws a new goal, from the seed.
+        # As in the suite's "goal observable" classes, except that each reset draws a new goal, from the seed.
         env._partially_observable = False
         del env.sawyer_observation_space  # cached for a hidden goal
         env._set_task_called, env._freeze_rand_vec, env.seeded_rand_vec = True, False, True
@@ -62,25 +62,26 @@ class UntilSuccess(gymnasium.Wrapper):
         return observation, float(success), success, truncated, info
 
     def render(self) -> Any:
-        return self.env.render()[::-1, ::-1]  # the suite's camera hangs upside down
+        return self.env.render()[::-1, ::-1]  # the suite's camera is upside down
 
 
 def action_levels(finest: float) -> np.ndarray:
-    """0 and the powers of two from `finest` to 1 with both signs, in order: fine where the hand arrives, coarse on its way."""
+    """Returns 0 and the powers of two from `finest` to 1, with both signs, in order: fine near the target, coarse far away."""
     powers = 0.5 ** np.arange(1 + int(np.log2(1.0 / finest)))
     return np.concatenate([-powers, [0.0], powers[::-1]])
 
 
 class CameraImage(gymnasium.ObservationWrapper):
-    """Observations are a picture of the scene and the hand: its place in metres and how far the gripper is open.
+    """Replaces the state by an image of the scene, the position of the hand in metres, and the opening of the gripper.
 
-    The goal is in the picture where the suite draws it: as a coloured dot, or as the thing to reach or move.
+    The image shows the goal as the suite draws it: as a coloured dot, or as the thing to reach or move.
 
     Args:
-        env: draws pictures of `size` pixels a side.
+        env: an environment that renders images.
+        size: side of the images in pixels.
 
     Attributes:
-        state: the latest observation of `env`, (39,), which the scripted policies go by.
+        state: the latest observation of `env`, (39,), which the scripted policies use.
     """
 
     state: np.ndarray
@@ -96,15 +97,15 @@ class CameraImage(gymnasium.ObservationWrapper):
 
 
 class MetaWorldDataModule(ControlDataModule):
-    """One Meta-World task; the goal is drawn anew for each episode and visible.
+    """One Meta-World task; each episode draws a new goal, which is observed.
 
     Args:
-        env_id: the task, such as `reach-v3`.
-        max_episode_steps: an episode ends there without success; 1 to 500. Experts need 250 or fewer on all tasks
-            but push-back (342), and 135 or fewer on the easier ones.
-        finest_action: the expert's actions are rounded to powers of two, 1, 1/2, 1/4 .. down to this (in (0, 1]), or 0; None
-            leaves them. A pupil that predicts tokens reaches a lower loss on fewer different actions.
-        image_size: pixels a side of a picture that takes the place of the state, 16 or more; None: the state, (39,).
+        env_id: name of the task, such as `reach-v3`.
+        max_episode_steps: number of steps after which an episode ends without success, 1 to 500. Experts need 250 or fewer on
+            all tasks but push-back (342), and 135 or fewer on the easier ones.
+        finest_action: the expert's actions are rounded to 0 or powers of two, 1, 1/2, 1/4 .. down to this value in (0, 1];
+            None: they are not rounded. A model that predicts tokens reaches a lower loss on fewer different actions.
+        image_size: side in pixels of an image that replaces the state, 16 or more; None: the observation is the state, (39,).
         kwargs: of `ControlDataModule`.
     """
 

@@ -27,23 +27,24 @@ from gato_lightning.tokens.episode import Episode, is_text, map_space, plain_spa
 class MinariDataModule(RecordedTask):
     """Recorded episodes of a Minari data set.
 
-    Expert and random return are the data set's `ref_max_score` and `ref_min_score`. Without them, they are the mean return of
-    its episodes, and the mean of random play in its environment.
+    The expert's and the random return are the data set's `ref_max_score` and `ref_min_score`. If these are missing, they are
+    the mean return of its episodes and of random play in its environment.
 
     Args:
         dataset_id: a folder, or the name of a data set in Minari's own folder (`MINARI_DATASETS_PATH`).
-        download: whether a data set that is not there is downloaded.
-        val_episodes: held out for the validation loss, 1 or more, evenly spread over the data set.
+        download: whether a missing data set is downloaded.
+        val_episodes: number of episodes held out for the validation loss, 1 or more, evenly spaced in the data set.
         min_score: episodes with a lower normalised score are left out; null keeps all.
-        rollouts: whether the environment is made and played. Without, no more than the episodes is needed.
-        reference_episodes: of random play, where the data set has no `ref_min_score`; 1 or more.
-        scaling: how actions that the data set gives no bounds get some from its episodes.
-        timesteps: most timesteps of a window, in training and acting, 1 or more; None: as many as fit.
-        time_limit: seconds that an episode of random play may take, above 0.
-        max_episode_steps: an episode of random play, or of a rollout, that has not ended by then is cut there; 1 or more.
+        rollouts: whether the environment is made and played; if false, only the episodes are needed.
+        reference_episodes: number of episodes of random play if the data set has no `ref_min_score`, 1 or more.
+        scaling: how bounds of actions are found from the episodes if the data set gives none.
+        timesteps: maximum number of timesteps in a window, in training and acting, 1 or more; None: as many as fit.
+        time_limit: maximum seconds per episode of random play, above 0.
+        max_episode_steps: number of steps after which an unfinished episode of random play, or of a rollout, is cut; 1 or
+            more.
 
     Raises:
-        UserError: there is no such data set, it cannot be read, or its spaces are not those of its environment.
+        UserError: if there is no such data set, it cannot be read, or its spaces differ from those of its environment.
     """
 
     def __init__(
@@ -81,24 +82,24 @@ class MinariDataModule(RecordedTask):
         self.playable = rollouts and self.data.env_spec is not None
         if min_score is not None and not self.playable and "random" not in self.known:
             raise UserError(
-                f"data set {dataset_id}: min_score needs a random return: neither its metadata nor an environment tell it"
+                f"data set {dataset_id}: min_score needs a random return; neither its metadata nor an environment gives one"
             )
         if self.playable:
             self._check_spaces()
 
     def make_env(self, render_mode: str | None = None) -> gymnasium.Env:
-        """The environment that the data set was recorded in."""
+        """Makes the environment in which the data set was recorded."""
         assert self.data.env_spec is not None
         try:
             return gymnasium.make(self.data.env_spec, render_mode=render_mode, disable_env_checker=True)
-        except Exception as error:  # whatever a foreign constructor, or an import that fails, may raise
+        except Exception as error:  # the environment's constructor or an import may raise any type
             raise UserError(
                 f"data set {self.dataset_id}: its environment {self.data.env_spec.id} cannot be made ({error}); "
                 "rollouts: false trains without it"
             ) from error
 
     def settings(self) -> dict[str, Any]:
-        """The arguments, and what changes when the data set does."""
+        """Returns the arguments, and a hash that changes with the data set."""
         metadata = Path(self.data.storage.data_path, METADATA_FILE_NAME).read_bytes()
         return {**super().settings(), "metadata": hashlib.sha256(metadata).hexdigest()}
 
@@ -113,7 +114,7 @@ class MinariDataModule(RecordedTask):
         return [float(np.sum(episode.rewards)) for episode in self.data.iterate_episodes(numbers)]
 
     def measure_columns(self) -> dict[str, ColumnRange]:
-        """The ranges of actions that the data set gives no bounds."""
+        """Returns the ranges of actions for which the data set gives no bounds."""
         if not lacks_bounds(self.data.action_space):
             return {}
         columns = [episode.actions for episode in self.data.iterate_episodes()]
@@ -123,7 +124,7 @@ class MinariDataModule(RecordedTask):
         self.action_space = with_bounds(self.data.action_space, self.ranges, "action")
 
     def random_return(self, seed: int) -> float:
-        """The return of an episode of random actions, as the data set's own action space has them."""
+        """Returns the return of an episode of random actions, drawn from the data set's own action space."""
         return random_return(self.blind_env, self.data.action_space, seed, self.is_cut)
 
     def _read(self, indices: np.ndarray) -> Iterator[Episode]:
@@ -150,10 +151,10 @@ def open_dataset(dataset_id: str, download: bool = False) -> minari.MinariDatase
 
     Args:
         dataset_id: a folder, or a name in Minari's own folder.
-        download: whether one that is not there is downloaded.
+        download: whether a missing data set is downloaded.
 
     Raises:
-        UserError: it is not there, with the near matches among those that are; or it cannot be read.
+        UserError: if it is missing (names the nearest local matches), or cannot be read.
     """
     folder = Path(dataset_id) if Path(dataset_id, "data").is_dir() else get_dataset_path(dataset_id)
     try:
@@ -164,17 +165,17 @@ def open_dataset(dataset_id: str, download: bool = False) -> minari.MinariDatase
         return minari.MinariDataset(folder / "data")
     except UserError:
         raise
-    except Exception as error:  # of many types: malformed names and files, formats without their library, the network
+    except Exception as error:  # many types: malformed names and files, formats without their library, the network
         raise UserError(f"data set {dataset_id}: cannot be read ({error})") from error
 
 
 def _acted_on(space: Space, observations: Any) -> Any:
-    """The observations without the last one, on which no action followed."""
+    """Returns the observations without the last one, which is followed by no action."""
     return map_space(lambda leaf, path, column: column[:-1], space, observations)
 
 
 def _alike(recorded: Space, real: Space) -> bool:
-    """Whether values of one space are values of the other; texts are, whatever their longest."""
+    """Returns whether two spaces have the same values; the length and characters of texts are ignored."""
 
     def any_text(leaf: Space, path: tuple[Any, ...]) -> Space:
         return spaces.Text(1) if is_text(leaf) else leaf

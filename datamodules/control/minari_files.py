@@ -1,8 +1,8 @@
-"""Episodes as files of a Minari data set, in its Arrow format.
+"""Writes episodes as files of a Minari data set, in its Arrow format.
 
-A data set is a folder `data` with `metadata.json` and, for each episode, a folder of its number with `part-0.arrow` and its own
-`metadata.json`. Minari's own writer reads and writes the data set's whole metadata (200 kB where there are images) at each
-episode and compresses nothing; so the Arrow files are written here. Minari reads them, and writes the metadata.
+A data set is a folder `data` with `metadata.json` and, for each episode, a folder named by its number, with `part-0.arrow` and
+its own `metadata.json`. Minari's writer reads and writes the whole metadata of the data set (200 kB with images) for each
+episode and does not compress, so this module writes the Arrow files. Minari reads them, and writes the metadata.
 """
 
 import contextlib
@@ -45,18 +45,18 @@ def write_episode(path: Path, observation_space: Space, action_space: Space, tra
     """Writes the Arrow file of an episode.
 
     Args:
-        path: the file.
+        path: path of the file.
         observation_space, action_space: the schema.
-        trajectory: what was played.
+        trajectory: the played episode.
 
     Raises:
-        UserError: a value outside its space; nothing is written then.
+        UserError: if a value is outside its space; nothing is written then.
     """
     observations, actions = trajectory.columns(observation_space, action_space)
     steps = len(trajectory)
     ended = np.zeros((2, steps + 1), bool)
     ended[0 if trajectory.terminated else 1, steps - 1] = True
-    # There is an observation more than actions; Minari fills the last row of the others up, and drops it again in reading.
+    # There is one more observation than actions. Minari pads the last row of the other columns, and drops it on reading.
     batch = pa.RecordBatch.from_pydict(
         {
             "observations": _columns(observation_space, observations, steps + 1),
@@ -71,7 +71,7 @@ def write_episode(path: Path, observation_space: Space, action_space: Space, tra
 
 
 def _columns(space: Space, values: Any, rows: int) -> pa.Array:
-    """Stacked values as Minari's Arrow columns, filled up to so many rows."""
+    """Returns stacked values as Minari's Arrow columns, padded to `rows` rows."""
 
     def column(leaf: Space, path: tuple[Any, ...], part: Any) -> pa.Array:
         if is_text(leaf):
@@ -91,13 +91,13 @@ def _columns(space: Space, values: Any, rows: int) -> pa.Array:
 def write_metadata(
     data: Path, observation_space: Space, action_space: Space, env_spec: EnvSpec, metadata: dict[str, Any]
 ) -> None:
-    """Writes the metadata of the data set whose episodes lie in `data`.
+    """Writes the metadata of the data set whose episodes are in `data`.
 
     Args:
         data: the folder `data` of the data set.
-        observation_space, action_space: the schema; `plain_space`.
-        env_spec: what the environment is made of again.
-        metadata: further entries, `dataset_id` and the counts among them.
+        observation_space, action_space: the schema, as returned by `plain_space`.
+        env_spec: the spec from which the environment is made.
+        metadata: further entries, including `dataset_id` and the counts.
     """
     storage = MinariStorage.new(data, observation_space, action_space, env_spec, data_format="arrow", jpeg_encoding=False)
     size = {"dataset_size": float(storage.get_size())}  # MB
@@ -105,13 +105,13 @@ def write_metadata(
 
 
 def episode_metadata(index: int, **entries: Any) -> str:
-    """The text of an episode's `metadata.json`."""
+    """Returns the text of an episode's `metadata.json`."""
     return json.dumps({"id": index, **entries})
 
 
 @functools.cache
 def versions() -> dict[str, str]:
-    """The installed versions of what decides how an episode goes."""
+    """Returns the installed versions of the packages that influence episodes."""
     found = {}
     for package in _DECIDING:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):

@@ -1,4 +1,4 @@
-"""MiniGrid beyond BabyAI: rooms with lava, locked doors, obstacles and hidden keys, of which the agent sees a part."""
+"""MiniGrid beyond BabyAI: partially observed rooms with lava, locked doors, obstacles and hidden keys."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ class MiniGridDataModule(GridWorldDataModule):
     """One MiniGrid level, such as `MiniGrid-DoorKey-8x8-v0`; see `experts.minigrid.Explorer` for the expert.
 
     Raises:
-        UserError: a level of another name, or one whose mission the expert has no plan for.
+        UserError: if there is no such level, or the expert has no plan for its mission.
     """
 
     domain = "minigrid"
@@ -49,6 +49,6 @@ class MiniGridDataModule(GridWorldDataModule):
         executed = super().perturb(action, rng)
         world: Any = self.env.unwrapped
         in_front = world.grid.get(*world.front_pos)
-        # Into lava or an obstacle it would be the last step, which shows nothing of how to go on.
+        # A step into lava or an obstacle would end the episode, which shows nothing about recovery.
         deadly = executed == Actions.forward and in_front is not None and in_front.type in ("lava", "ball", "wall")
         return action if deadly else executed

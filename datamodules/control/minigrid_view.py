@@ -1,4 +1,4 @@
-"""A level of BabyAI or MiniGrid as the agent sees it: pictures of the 7 x 7 cells before it, drawn from ready-made tiles."""
+"""Observations of BabyAI and MiniGrid: images of the 7 x 7 cells in front of the agent, drawn from cached tiles."""
 
 import contextlib
 import functools
@@ -19,30 +19,30 @@ from minigrid.minigrid_env import MiniGridEnv
 
 from datamodules.control.minigrid_sight import AGENT, NUM_CODES, SYMBOLS, VIEW, sight
 
-UP = 3  # the direction the agent is drawn to look in
+UP = 3  # the direction in which the agent is drawn
 
 
 class Tiles:
-    """Pictures of cells, drawn by MiniGrid when first needed and kept.
+    """Images of cells, drawn by MiniGrid when first needed, then cached.
 
     Args:
-        size: pixels a side of a cell.
+        size: side of a cell in pixels.
     """
 
     def __init__(self, size: int) -> None:
         self.size = size
-        # Twice: without and with the agent standing there.
+        # The first half is without the agent in the cell, the second half with it.
         self.pictures = np.zeros((2 * NUM_CODES, size, size, 3), np.uint8)
         self.drawn = np.zeros(2 * NUM_CODES, bool)
 
     def render(self, codes: np.ndarray) -> np.ndarray:
-        """The picture of a view.
+        """Renders the image of a view.
 
         Args:
-            codes: (7, 7) int64, see `minigrid_sight.sight`.
+            codes: codes of the cells, (7, 7) int64, see `minigrid_sight.sight`.
 
         Returns:
-            (7 * size, 7 * size, 3) uint8, equal to that of MiniGrid's `RGBImgPartialObsWrapper`.
+            (7 * size, 7 * size, 3) uint8, equal to the image of MiniGrid's `RGBImgPartialObsWrapper`.
         """
         codes = codes.copy()
         codes[AGENT] += NUM_CODES
@@ -64,21 +64,21 @@ class Tiles:
         self.drawn[code] = True
 
 
-tiles_of = functools.cache(Tiles)  # by size: shared by all environments of a process
+tiles_of = functools.cache(Tiles)  # by size; shared by all environments of a process
 
 
 @functools.cache
 def _unobserved(level: type[MiniGridEnv]) -> type[MiniGridEnv]:
-    """The level, but silent and without an observation: to make MiniGrid's takes most of a step."""
+    """Returns the level's class without output and observations; making MiniGrid's observation takes most of a step."""
 
     class Unobserved(level):  # type: ignore[misc, valid-type]
         def __init__(self, **kwargs: Any) -> None:
             super().__init__(**kwargs)
-            self.actions = SimpleNamespace(**Actions.__members__)  # quicker to look up than in the enumeration
+            self.actions = SimpleNamespace(**Actions.__members__)  # faster to access than the enumeration
 
         def reset(self, **kwargs: Any) -> Any:
             self._searched: list[Any] = []
-            # Levels print each layout that they reject.
+            # A level prints each layout that it rejects.
             with contextlib.redirect_stdout(None):
                 return super().reset(**kwargs)
 
@@ -86,7 +86,10 @@ def _unobserved(level: type[MiniGridEnv]) -> type[MiniGridEnv]:
             return None
 
         def update_objs_poss(self, instr: Any = None) -> None:
-            """Searches all cells for what the mission names, after each action `drop`: only needed if a cell has changed."""
+            """Updates the positions of the mission's objects by searching all cells, only if a cell has changed.
+
+            MiniGrid calls this after each action `drop`.
+            """
             cells = self.grid.grid
             if instr is not None or cells != self._searched:
                 self._searched = cells.copy()
@@ -96,21 +99,21 @@ def _unobserved(level: type[MiniGridEnv]) -> type[MiniGridEnv]:
 
 
 def make_level(env_id: str, render_mode: str | None = None) -> gymnasium.Env:
-    """Makes a level that observes nothing."""
+    """Makes a level without observations."""
     spec = gymnasium.spec(env_id)
     spec = replace(spec, entry_point=_unobserved(load_env_creator(spec.entry_point)))
     return gymnasium.make(spec, render_mode=render_mode, disable_env_checker=True)
 
 
 class PartialView(gymnasium.Wrapper):
-    """Observations are the picture of the view, the mission as text, and the direction the agent faces.
+    """Adds observations: the image of the view, the mission as text, and the direction that the agent faces.
 
     Args:
-        env: made by `make_level`.
-        tile_size: pixels a side of a cell.
+        env: a level made by `make_level`.
+        tile_size: side of a cell in pixels.
 
     Attributes:
-        codes: the latest view, (7, 7) int64, see `minigrid_sight.sight`.
+        codes: codes of the latest view, (7, 7) int64, see `minigrid_sight.sight`.
     """
 
     codes: np.ndarray
@@ -128,7 +131,7 @@ class PartialView(gymnasium.Wrapper):
 
     @property
     def symbols(self) -> np.ndarray:
-        """The latest view as MiniGrid encodes it, (7, 7, 3) uint8, column first; object 0 is a cell not seen."""
+        """The latest view in MiniGrid's encoding, (7, 7, 3) uint8, columns first; object 0 is an unseen cell."""
         return SYMBOLS[self.codes].swapaxes(0, 1)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Any Gymnasium environment with any policy for it, by their names."""
+"""Any Gymnasium environment with any policy, both given by name."""
 
 import hashlib
 import importlib
@@ -15,17 +15,17 @@ from gato_lightning.errors import UserError, unknown
 
 
 class PolicyDataModule(GymDataModule):
-    """An environment that `gymnasium.make` knows, shown by the user's policy.
+    """A registered Gymnasium environment with a policy of the user as the expert.
 
     Args:
-        env_id: Gymnasium's name of the environment, such as `CartPole-v1`, or `package:Name-v0`, which imports the package.
-        policy: `package.module:name` of a function from observation to action, or of a class that is made with the environment
-            after each reset and then called so; or the file of a model of Stable-Baselines3 or sb3-contrib. Loading such a file
-            runs what is in it, so use only files that you trust. In Python, the function or class itself.
+        env_id: Gymnasium id of the environment, such as `CartPole-v1`, or `package:Name-v0`, which imports the package.
+        policy: `package.module:name` of a function from observation to action, or of a class that is constructed with the
+            environment after each reset and then called like the function; or the file of a Stable-Baselines3 or sb3-contrib
+            model. Loading such a file runs code in it, so use only files that you trust. In Python, the function or class.
         kwargs: of `GymDataModule`.
 
     Raises:
-        UserError: an environment or a policy that cannot be found.
+        UserError: if the environment or the policy cannot be found.
     """
 
     domain = "gymnasium"
@@ -43,12 +43,12 @@ class PolicyDataModule(GymDataModule):
         return gymnasium.registry
 
     def settings(self) -> dict[str, Any]:
-        """The arguments; a policy without a name to import it by is known by all that it consists of, as are files."""
-        named = self.hparams["policy"]
-        told = named if isinstance(named, str) else hashlib.sha256(cloudpickle.dumps(named)).hexdigest()
+        """Returns the arguments; a policy that is a Python object or a file is represented by a hash of its content."""
+        given = self.hparams["policy"]
+        identity = given if isinstance(given, str) else hashlib.sha256(cloudpickle.dumps(given)).hexdigest()
         if isinstance(self.policy, StableBaselines):
-            told = hashlib.sha256(b"".join(file.read_bytes() for file in self.policy.files)).hexdigest()
-        return {**super().settings(), "policy": told}
+            identity = hashlib.sha256(b"".join(file.read_bytes() for file in self.policy.files)).hexdigest()
+        return {**super().settings(), "policy": identity}
 
     def make_expert(self, env: gymnasium.Env) -> Expert:
         made = isinstance(self.policy, type | StableBaselines)
@@ -86,13 +86,13 @@ def registered(env_id: str) -> str:
 
 
 def find_policy(name: str) -> Callable[..., Any]:
-    """A policy by its name.
+    """Returns the policy with a name.
 
     Args:
-        name: `package.module:name`, or a file of Stable-Baselines3 or sb3-contrib.
+        name: `package.module:name`, or the file of a Stable-Baselines3 or sb3-contrib model.
 
     Raises:
-        UserError: there is none of that name.
+        UserError: if there is no such policy.
     """
     if name.endswith(".zip"):
         return StableBaselines(name)

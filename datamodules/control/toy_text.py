@@ -1,4 +1,4 @@
-"""Toy text: small worlds with optimal experts, by value iteration where the transition table is known."""
+"""Toy text: small environments with optimal experts; value iteration finds them if the transition table is known."""
 
 from collections.abc import Collection, Mapping
 from functools import cached_property
@@ -16,7 +16,7 @@ DISCOUNT = 0.99
 
 
 def optimal_actions(table: Table) -> np.ndarray:
-    """The best action of each state, (states,) integers; among equally good ones the first."""
+    """Returns the best action of each state, (states,) integers; the first of equally good ones."""
     shape = (len(table), len(table[0]))
     width = max(len(outcomes) for actions in table.values() for outcomes in actions.values())
     # Padding outcomes have probability 0.
@@ -37,7 +37,7 @@ def optimal_actions(table: Table) -> np.ndarray:
 
 
 def blackjack(observation: tuple[int, int, int]) -> int:
-    """Draw (1) or stand (0), by basic strategy (Thorp, Beat the Dealer, 1966): the best there is without counting cards.
+    """Returns 1 (draw) or 0 (stand) by basic strategy (Thorp, Beat the Dealer, 1966), which is optimal without card counting.
 
     Args:
         observation: the player's total, the dealer's card (1 is an ace), and whether the player's ace counts 11.

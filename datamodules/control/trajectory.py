@@ -1,4 +1,4 @@
-"""Played episodes as they happened, and whether what was observed lies in its space."""
+"""Played episodes, and checks that their values lie in their spaces."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from gato_lightning.tokens.episode import is_text, map_space, stack
 
 @dataclass(frozen=True)
 class Trajectory:
-    """T timesteps and the observation behind the last of them.
+    """A played episode: T timesteps and the observation after the last one.
 
     Args:
         observations: T + 1 values of the observation space.
-        actions: T values of the action space, as the expert wanted them.
+        actions: T values of the action space, as chosen by the expert.
         rewards: T numbers, in the environment's units.
-        terminated: whether the episode ended by itself; False: it was cut at its time limit.
-        info: what the environment said of the last step.
+        terminated: whether the episode ended by itself; False: it was cut at its limit of steps.
+        info: the environment's `info` of the last step.
     """
 
     observations: Sequence[Any]
@@ -41,7 +41,7 @@ class Trajectory:
         return float(np.sum(self.rewards, dtype=np.float64))
 
     def columns(self, observation_space: Space, action_space: Space) -> tuple[Any, Any]:
-        """The T + 1 observations and the T actions, stacked.
+        """Returns the T + 1 observations and the T actions, stacked.
 
         Raises:
             UserError: a value outside its space; names the key and the timestep. Real numbers of observations only have to be
@@ -56,15 +56,15 @@ class Trajectory:
 def random_return(
     env: gymnasium.Env, action_space: Space, seed: int, is_cut: Callable[[int], bool] = lambda steps: False
 ) -> float:
-    """The return of an episode of random actions, in the environment's units.
+    """Plays an episode of random actions and returns its return, in the environment's units.
 
-    Actions are drawn uniformly from their space; texts from the commands that the environment admits, where it tells them.
+    Actions are drawn uniformly from their space; text actions from the admissible commands, if the environment gives them.
 
     Args:
         env: the environment.
-        action_space: what is drawn from.
-        seed: of the episode; the actions are independent of what the environment draws by it.
-        is_cut: whether an episode ends here, after so many steps, that has not ended by itself.
+        action_space: the space from which actions are drawn.
+        seed: seed of the episode; the actions are independent of the environment's random numbers.
+        is_cut: function that returns whether an unfinished episode is cut after a number of steps.
     """
     _, info = env.reset(seed=seed)
     action_space.seed(seed_for(Purpose.RANDOM_PLAY, seed))
@@ -80,12 +80,12 @@ def random_return(
 
 
 def admissible_commands(action_space: Space, info: dict[str, Any]) -> Sequence[str]:
-    """The texts that an environment admits as the next action, where it tells them as text games do; else none."""
+    """Returns the texts that a text game admits as the next action; empty for other environments, or if not given."""
     return info.get("admissible_commands", ()) if is_text(action_space) else ()
 
 
 def sampler(space: Space) -> Callable[[], Any]:
-    """Draws what `space.sample` does; in a quarter of its time where all numbers are real and bounded."""
+    """Returns a function that draws like `space.sample`, in a quarter of its time for bounded spaces of real numbers."""
     if isinstance(space, spaces.Box) and space.dtype.kind == "f" and space.is_bounded("both"):
         return lambda: space.np_random.uniform(space.low, space.high).astype(space.dtype)
     return space.sample
@@ -101,7 +101,7 @@ def check(space: Space, column: Any, name: str, bounded: bool = True) -> None:
         bounded: whether real numbers have to lie within the bounds of their Box.
 
     Raises:
-        UserError: one does not; names the key and the first such timestep.
+        UserError: if a value is outside; names the key and the first such timestep.
     """
     map_space(lambda leaf, path, part: _check_leaf(leaf, part, ".".join(map(str, (name, *path))), bounded), space, column)
 
@@ -109,7 +109,7 @@ def check(space: Space, column: Any, name: str, bounded: bool = True) -> None:
 def _check_leaf(space: Space, column: Any, name: str, bounded: bool) -> None:
     if is_text(space):
         if wrong := [t for t, value in enumerate(column) if not isinstance(value, str)]:
-            raise UserError(f"{name}, timestep {wrong[0]}: {column[wrong[0]]!r} is no text")
+            raise UserError(f"{name}, timestep {wrong[0]}: {column[wrong[0]]!r} is not a text")
     else:
         shape = space.shape or ()
         if column.shape[1:] != shape:

@@ -1,4 +1,4 @@
-"""Annotation files as COCO lays them out: one JSON file of lists, beside a folder of images."""
+"""Reads annotation files in the COCO format: one JSON file of lists, and a folder of images."""
 
 import json
 from collections import Counter
@@ -13,14 +13,14 @@ from gato_lightning.tokens.episode import Example
 
 
 def read_json(path: Path, *lists: str) -> dict[str, Any]:
-    """The object in a JSON file.
+    """Returns the object in a JSON file.
 
     Args:
-        path: of the file.
-        lists: keys under which there must be lists.
+        path: path of the file.
+        lists: keys whose values must be lists.
 
     Raises:
-        UserError: the file is missing, is no UTF-8 or no JSON, or lacks one of the lists; names the place.
+        UserError: if the file is missing, is not UTF-8 or not JSON, or lacks one of the lists; names the place.
     """
     try:
         content = json.loads(path.read_bytes())
@@ -29,7 +29,7 @@ def read_json(path: Path, *lists: str) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise UserError(f"annotations {path}: not UTF-8 at byte {error.start}") from error
     except json.JSONDecodeError as error:
-        raise UserError(f"annotations {path}, line {error.lineno}, column {error.colno}: no JSON ({error.msg})") from error
+        raise UserError(f"annotations {path}, line {error.lineno}, column {error.colno}: not JSON ({error.msg})") from error
     for key in lists:
         if not isinstance(content, dict) or not isinstance(content.get(key), list):
             raise UserError(f"annotations {path}: expected an object with a list '{key}'")
@@ -37,14 +37,14 @@ def read_json(path: Path, *lists: str) -> dict[str, Any]:
 
 
 def inside(folder: Path, name: str) -> Path:
-    """The file of this name in a folder.
+    """Returns the path of a file in a folder.
 
     Args:
-        folder: with its links resolved.
-        name: relative, as an annotation file gives it.
+        folder: path of the folder, with links resolved.
+        name: path relative to the folder, as given in an annotation file.
 
     Raises:
-        UserError: it leads out of the folder.
+        UserError: if the name leads out of the folder.
     """
     path = (folder / name).resolve()
     if not path.is_relative_to(folder):
@@ -53,10 +53,10 @@ def inside(folder: Path, name: str) -> Path:
 
 
 def image_folder(name: str) -> Path:
-    """The folder of this name, with its links resolved.
+    """Returns the path of a folder, with links resolved.
 
     Raises:
-        UserError: there is none.
+        UserError: if there is no such folder.
     """
     folder = Path(name)
     if not folder.is_dir():
@@ -67,14 +67,14 @@ def image_folder(name: str) -> Path:
 def entries(
     path: Path, key: str, rows: Iterable[Any], faults: list[Fault], **fields: type
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The entries of a list that have the fields they should, each with its place for messages.
+    """Yields the entries of a list that have all required fields, each with its place for messages.
 
     Args:
-        path: the annotation file.
-        key: of the list in it.
+        path: path of the annotation file.
+        key: key of the list in the file.
         rows: the list.
-        faults: entries without the fields are added here.
-        fields: type by name.
+        faults: list to which a fault is added for each entry without these fields.
+        fields: required type of each field, by name.
     """
     for number, row in enumerate(rows):
         place = f"{path}, {key}[{number}]"
@@ -86,14 +86,14 @@ def entries(
 
 
 def captions(path: Path, folder: Path) -> tuple[list[ImageText], list[Fault]]:
-    """The images of a COCO captions file with all captions of each, and what is wrong with the file's entries.
+    """Returns the images of a COCO captions file with all their captions, and the faults in the file's entries.
 
     Args:
-        path: `images` with `id` and `file_name`, `annotations` with `image_id` and `caption`.
-        folder: of the images, with its links resolved.
+        path: path of a file with `images` (`id`, `file_name`) and `annotations` (`image_id`, `caption`).
+        folder: folder of the images, with links resolved.
 
     Raises:
-        UserError: the file cannot be read at all.
+        UserError: if the file cannot be read.
     """
     content = read_json(path, "images", "annotations")
     faults: list[Fault] = []
@@ -117,19 +117,20 @@ def captions(path: Path, folder: Path) -> tuple[list[ImageText], list[Fault]]:
 def questions(
     questions_path: Path, annotations_path: Path, folder: Path, image_name: str
 ) -> tuple[list[ImageText], list[Fault]]:
-    """The images of VQAv2 or OK-VQA files with all questions about each, and what is wrong with the files' entries.
+    """Returns the images of VQAv2 or OK-VQA files with all questions about them, and the faults in the files' entries.
 
-    The answer that is trained on is the commonest of the ten that people gave; all ten are the references.
+    The training answer is the most common of the ten human answers; all ten are references.
 
     Args:
-        questions_path: `data_subtype`, and `questions` with `question_id`, `image_id` and `question`.
-        annotations_path: `annotations` with `question_id`, `question_type` and `answers`, a list of objects with `answer`.
-        folder: of the images, with its links resolved.
-        image_name: of an image's file, with `{subtype}` and `{image_id}` for what the question says, such as
-            `COCO_{subtype}_{image_id:012d}.jpg`.
+        questions_path: path of a file with `data_subtype` and `questions` (`question_id`, `image_id`, `question`).
+        annotations_path: path of a file with `annotations` (`question_id`, `question_type`, and `answers`, a list of objects
+            with `answer`).
+        folder: folder of the images, with links resolved.
+        image_name: name of an image file, in which `{subtype}` and `{image_id}` are replaced by the question's values, such
+            as `COCO_{subtype}_{image_id:012d}.jpg`.
 
     Raises:
-        UserError: a file cannot be read at all.
+        UserError: if a file cannot be read.
     """
     asked, known = read_json(questions_path, "questions"), read_json(annotations_path, "annotations")
     faults: list[Fault] = []

@@ -1,4 +1,4 @@
-"""Documents of prose: what ships with Python, and the user's own text files."""
+"""Documents of prose: Python's documentation, docstrings of packages, and the user's text files."""
 
 import ast
 import hashlib
@@ -17,9 +17,9 @@ from datamodules.readers.text_files import source_fingerprint, texts
 from gato_lightning.errors import UserError
 
 TOPICS, DOCSTRINGS = "python:topics", "python:docstrings"
-PACKAGE = "package:"  # and the name of an installed package: its docstrings
+PACKAGE = "package:"  # followed by the name of an installed package, whose docstrings are read
 
-# Tests, and folders that are no part of the library although they lie in it.
+# Tests, and folders inside the library's folder that do not belong to the library.
 _SKIPPED = {"site-packages", "dist-packages", "test", "tests", "_tests", "idle_test", "lib2to3", "pydoc_data", "turtledemo"}
 
 
@@ -28,8 +28,8 @@ class Document:
     """One document.
 
     Args:
-        name: names it on every machine, such as `"python:docstrings/json/decoder.py"`.
-        parts: its text, in pieces that may also stand in other documents (the docstrings of one file).
+        name: a name that is the same on every machine, such as `"python:docstrings/json/decoder.py"`.
+        parts: the parts of its text, which may also occur in other documents (for example, the docstrings of a file).
     """
 
     name: str
@@ -37,12 +37,12 @@ class Document:
 
     @property
     def text(self) -> str:
-        """The whole text, its parts separated by an empty line."""
+        """The whole text: the parts, separated by empty lines."""
         return "\n\n".join(self.parts)
 
 
 def fingerprint(source: str) -> list[object]:
-    """What changes when the text of a source does: the version of Python, or size and time of every file."""
+    """Returns a value that changes with the text of a source: a version, or the size and time of every file."""
     if source in (TOPICS, DOCSTRINGS):
         return [source, platform.python_version()]
     if source.startswith(PACKAGE):
@@ -52,20 +52,20 @@ def fingerprint(source: str) -> list[object]:
 
 
 def read(sources: Iterable[str], field: str = "text") -> tuple[list[Document], list[Fault]]:
-    """Reads the documents of all sources, without the parts that an earlier document has as well, and what is wrong with some.
+    """Returns the documents of all sources, without parts that occur in an earlier document, and the faults.
 
     Args:
-        sources: `TOPICS`, `DOCSTRINGS`, `PACKAGE` and a name, or what `text_files.texts` reads.
-        field: of a JSON object, or column of a table, that holds the text.
+        sources: `TOPICS`, `DOCSTRINGS`, `PACKAGE` and a name, or a source of `text_files.texts`.
+        field: the field of a JSON object, or the column of a table, that holds the text.
 
     Raises:
-        UserError: a source that does not exist, or holds no text; names it.
+        UserError: if a source does not exist; names it.
     """
     seen: set[bytes] = set()
     documents: list[Document] = []
     faults: list[Fault] = []
     for source in sources:
-        # Inherited docstrings are copied from class to class; a copy must not stand on the other side of the split.
+        # Inherited docstrings are copied from class to class; a copy must not be in the other split.
         for document in _documents(source, field):
             if isinstance(document, Fault):
                 faults.append(document)
@@ -79,7 +79,7 @@ def read(sources: Iterable[str], field: str = "text") -> tuple[list[Document], l
 
 
 def _essence(text: str) -> bytes:
-    """A digest of a text less case, spacing and punctuation: near copies share it."""
+    """Returns a digest of a text that ignores case, spacing and punctuation, so that near copies have the same digest."""
     return hashlib.blake2b(" ".join(re.findall(r"\w+", text.lower())).encode(), digest_size=16).digest()
 
 
@@ -101,7 +101,7 @@ def _documents(source: str, field: str) -> Iterator[Document | Fault]:
 
 
 def _modules(source: str, root: Path) -> Iterator[Document]:
-    """The docstrings below a folder, a document a file."""
+    """Yields the docstrings of the Python files below a folder, one document per file."""
     for path in sorted(root.rglob("*.py")):
         inner = path.relative_to(root)
         if _SKIPPED.isdisjoint(inner.parts):
@@ -109,7 +109,7 @@ def _modules(source: str, root: Path) -> Iterator[Document]:
 
 
 def _package_folder(source: str) -> Path:
-    """Where the files of an installed package lie; it is not imported."""
+    """Returns the folder of an installed package, without importing it."""
     found = importlib.util.find_spec(source.removeprefix(PACKAGE))
     if found is None or not found.submodule_search_locations:
         raise UserError(f"text source {source}: no such package is installed")
@@ -117,7 +117,7 @@ def _package_folder(source: str) -> Path:
 
 
 def _docstrings(path: Path) -> Iterator[str]:
-    """The docstrings of a file, which is parsed but not run."""
+    """Yields the docstrings of a file, which is parsed but not run."""
     try:
         tree = ast.parse(path.read_bytes())
     except SyntaxError:  # a few files of the library are broken on purpose, to test tools
@@ -130,7 +130,7 @@ def _docstrings(path: Path) -> Iterator[str]:
 
 
 def _statements(tree: ast.Module) -> Iterator[ast.AST]:
-    """What `ast.walk` gives, in its order, without the expressions: most of a tree, and nothing is defined in them."""
+    """Yields the nodes of `ast.walk` in its order, without expressions: they are most of a tree and define nothing."""
     waiting: deque[ast.AST] = deque([tree])
     while waiting:
         node = waiting.popleft()

@@ -1,4 +1,4 @@
-"""Files that data sets are read from: when they changed, and their lines."""
+"""Finds the files of data sets, detects changes in them, and reads their lines."""
 
 import json
 import os
@@ -16,10 +16,10 @@ from gato_lightning.errors import UserError
 
 
 def fingerprint(path: Path) -> list[object]:
-    """What changes when a file does: its name, size and time.
+    """Returns the name, size and time of a file, which change with its content.
 
     Raises:
-        UserError: there is no such file.
+        UserError: if there is no such file.
     """
     try:
         stat = path.stat()
@@ -29,7 +29,7 @@ def fingerprint(path: Path) -> list[object]:
 
 
 def _zstd(file: BinaryIO, mode: str = "rb", **_: Any) -> BinaryIO:
-    """Opens a zstd stream by pyarrow, as fsspec's own way takes a truncated file for a whole one."""
+    """Opens a zstd stream with pyarrow, because fsspec's own reader takes a truncated file for a complete one."""
     return cast(BinaryIO, pyarrow.CompressedInputStream(file, "zstd"))
 
 
@@ -37,22 +37,22 @@ register_compression("zstd", _zstd, "zst", force=True)
 
 
 def open_binary(path: Path) -> BinaryIO:
-    """A file as bytes, unpacked by the end of its name, such as .gz or .zst."""
+    """Opens a file as bytes, decompressed according to its suffix, such as .gz or .zst."""
     return cast(BinaryIO, fsspec.open(str(path), "rb", compression="infer").open())
 
 
 def json_lines(path: Path) -> Iterator[tuple[str, Mapping[str, Any]] | Fault]:
-    """The objects of a .jsonl, .jsonl.gz or .jsonl.zst file, each with its place `file:line`; faults for lines that are none.
+    """Yields the objects of a .jsonl, .jsonl.gz or .jsonl.zst file with their place `file:line`; for other lines, faults.
 
-    Empty lines are passed over. A file that breaks off is read as far as it goes.
+    Empty lines are skipped. A truncated file is read up to its end.
 
     Raises:
-        UserError: there is no such file.
+        UserError: if there is no such file.
     """
     number = 0
     try:
         with open_binary(path) as file:
-            # zstandard's stream has no lines, and a gzip file is a buffer already: both are read in blocks here.
+            # A zstd stream cannot be read by lines, and a gzip file has a buffer already, so both are read in blocks.
             for number, line in enumerate(_lines(file), start=1):
                 place = f"{path}:{number}"
                 try:
@@ -60,7 +60,7 @@ def json_lines(path: Path) -> Iterator[tuple[str, Mapping[str, Any]] | Fault]:
                 except UnicodeDecodeError as error:
                     yield Fault(f"{place}: not UTF-8 at byte {error.start} of the line")
                 except json.JSONDecodeError as error:
-                    yield Fault(f"{place}: no JSON ({error.msg} at column {error.colno})")
+                    yield Fault(f"{place}: not JSON ({error.msg} at column {error.colno})")
                 else:
                     if isinstance(row, dict):
                         yield place, row
@@ -74,7 +74,7 @@ def json_lines(path: Path) -> Iterator[tuple[str, Mapping[str, Any]] | Fault]:
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
     rest = b""
-    while block := file.read(1 << 16):  # of a broken file, all but the last block is read
+    while block := file.read(1 << 16):  # all but the last block of a broken file can be read
         *lines, rest = (rest + block).split(b"\n")
         yield from lines
     if rest:
@@ -82,10 +82,10 @@ def _lines(file: BinaryIO) -> Iterator[bytes]:
 
 
 def text_field(row: Mapping[str, Any], name: str) -> str:
-    """The text in a field of a JSON object.
+    """Returns the text in a field of a JSON object.
 
     Raises:
-        UserError: it is missing, no text, or empty.
+        UserError: if the field is missing, is not a string, or is empty.
     """
     text = row.get(name)
     if not isinstance(text, str):
@@ -96,10 +96,10 @@ def text_field(row: Mapping[str, Any], name: str) -> str:
 
 
 def find(source: str, suffixes: Sequence[str]) -> list[Path]:
-    """A file, or the files in a folder at any depth whose names end in one of the suffixes, sorted.
+    """Returns the file `source`, or the files at any depth in the folder `source` that end in a suffix, sorted.
 
     Raises:
-        UserError: there is no such file or folder, or no such file in it.
+        UserError: if there is no such file or folder, or no such file in the folder.
     """
     path = Path(source)
     if path.is_file():

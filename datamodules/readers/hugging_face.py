@@ -1,4 +1,4 @@
-"""Data sets of Hugging Face, by name or saved to disk; needs the extra `data`."""
+"""Reads Hugging Face data sets, by name or from disk; requires the extra `data`."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -14,10 +14,10 @@ _ROWS_PER_JOB = 1024
 
 
 def load(source: str) -> Any:
-    """The data set that `datasets:NAME`, `datasets:NAME:SPLIT` or `datasets:FOLDER` names; the split is `train` if none is.
+    """Loads the data set `datasets:NAME`, `datasets:NAME:SPLIT` or `datasets:FOLDER`; the default split is `train`.
 
     Raises:
-        UserError: the package is not installed, or there is no such data set.
+        UserError: if the package is not installed, or the data set cannot be loaded.
     """
     try:
         import datasets
@@ -29,7 +29,7 @@ def load(source: str) -> Any:
             found = datasets.load_from_disk(name)
             return found[split or "train"] if isinstance(found, datasets.DatasetDict) else found
         return datasets.load_dataset(name, split=split or "train")
-    except Exception as error:  # of the hub, the network, the file system and the data set's own builder
+    except Exception as error:  # from the hub, the network, the file system or the data set's own builder
         raise UserError(f"{source}: cannot be loaded ({error})") from error
 
 
@@ -37,7 +37,7 @@ def column(source: str, data: Any, name: str) -> str:
     """Returns the name of a column if the data set has it.
 
     Raises:
-        UserError: it has not.
+        UserError: if the data set has no such column.
     """
     if name not in data.column_names:
         raise UserError(f"{source}: has no column '{name}'; its columns are {', '.join(data.column_names)}")
@@ -45,7 +45,7 @@ def column(source: str, data: Any, name: str) -> str:
 
 
 def caption_readers(source: str, image_column: str, text_column: str) -> list[Reader]:
-    """Readers of a data set with a column of images and one of captions, a text or a list of texts a row."""
+    """Returns readers of a data set with a column of images and a column of captions (a text or a list of texts per row)."""
     import datasets
 
     data = load(source)
@@ -69,7 +69,7 @@ def _captions(source: str, data: Any, start: int, image_column: str, text_column
 
 
 def texts(source: str, text_column: str) -> Iterator[tuple[str, Any]]:
-    """Every row's place and what its column of text holds."""
+    """Yields for each row its place and the value in its text column."""
     data = load(source)
     column(source, data, text_column)
     for number, text in enumerate(data[text_column]):

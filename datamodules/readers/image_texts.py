@@ -1,4 +1,4 @@
-"""Images with texts, from whatever they are stored in."""
+"""Images with texts, independent of the format in which they are stored."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from gato_lightning.tokens.episode import Example
 
 @dataclass(frozen=True)
 class Pair:
-    """What is said about an image.
+    """A text about an image.
 
     Args:
-        text: a caption, or the answer.
-        question: what is asked, if anything.
-        example: what to score a written text against, where the pair is held out.
+        text: a caption, or the answer to the question.
+        question: the question; empty for a caption.
+        example: references by which generated texts are scored if the pair is held out.
     """
 
     text: str
@@ -25,13 +25,13 @@ class Pair:
 
 @dataclass(frozen=True)
 class ImageText:
-    """An image and what is said about it.
+    """An image and the texts about it.
 
     Args:
-        key: names it on every machine; its hash decides on which side of a split it stands.
-        image: the file, or what is in it.
-        name: for messages.
-        pairs: one or more.
+        key: a name that is the same on every machine; its hash decides the split.
+        image: path of the image file, or its bytes.
+        name: name of the image in messages.
+        pairs: one or more texts.
     """
 
     key: str
@@ -40,12 +40,12 @@ class ImageText:
     pairs: tuple[Pair, ...]
 
 
-# Reads one part of a data set (a shard, some entries of an annotation file) from its beginning.
+# Reads one part of a data set (a shard, or some entries of an annotation file).
 Reader = Callable[[], Iterable[ImageText | Fault]]
 
 
 def captioned(key: str, image: Path | bytes, name: str, captions: Iterable[str]) -> ImageText | Fault:
-    """An image with its captions, in one line each, or the fault that there is none."""
+    """Returns an image with its captions, each in one line, or a fault if all captions are empty."""
     texts = tuple(text for caption in captions if (text := " ".join(caption.split())))
     if not texts:
         return Fault(f"image {name}: the caption is empty")

@@ -1,4 +1,4 @@
-"""Texts in files: plain, JSON Lines, Parquet, shards of WebDataset, data sets of Hugging Face."""
+"""Reads texts from plain files, JSON Lines, Parquet, WebDataset shards and Hugging Face data sets."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,10 +16,10 @@ SUFFIXES = (".txt", *_JSON, ".parquet", *shards.SUFFIXES)
 
 
 def source_fingerprint(source: str) -> list[object]:
-    """What changes when the texts of a source do; of remote shards and named data sets, the name alone.
+    """Returns a value that changes with the texts of a source; for remote shards and Hugging Face data sets, only the name.
 
     Raises:
-        UserError: there is no such source.
+        UserError: if there is no such source.
     """
     if source.startswith(hugging_face.PREFIX):
         return [source]
@@ -27,15 +27,15 @@ def source_fingerprint(source: str) -> list[object]:
 
 
 def texts(source: str, field: str) -> Iterator[tuple[str, str] | Fault]:
-    """The texts of a source, each with a name that is the same on every machine; faults for what is none.
+    """Yields the texts of a source, each with a name that is the same on every machine, and faults for unusable entries.
 
     Args:
-        source: a file, a folder, of which every file that ends in one of `SUFFIXES` is read, a pattern of shards such as
+        source: a file, a folder, in which every file with one of `SUFFIXES` is read, a pattern of shards such as
             `texts-{000..127}.tar`, or `datasets:NAME:SPLIT`.
-        field: of a JSON object, or column of a table, that holds the text.
+        field: the field of a JSON object, or the column of a table, that holds the text.
 
     Raises:
-        UserError: there is no such source.
+        UserError: if there is no such source.
     """
     if source.startswith(hugging_face.PREFIX):
         for place, value in hugging_face.texts(source, field):

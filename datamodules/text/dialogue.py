@@ -23,16 +23,17 @@ _SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 
 
 class DialogueDataModule(TaskDataModule):
-    """An episode is a dialogue, a timestep a turn: the observation says whose it is, the action is what is said.
+    """A task of dialogues: an episode is a dialogue, a timestep a turn; the observation is the role, the action the text.
 
-    A line of a file is an object whose `messages` are a list of `{"role": "user", "content": "Hello"}`.
+    Each line of a file is a JSON object with a list `messages` of objects such as `{"role": "user", "content": "Hello"}`.
 
     Args:
-        sources: files in JSON Lines (.jsonl, .jsonl.gz, .jsonl.zst), or folders of such.
-        loss_roles: the turns of these roles count in the loss; the others are read only.
-        held_out: share of the dialogues that is never trained on, by a hash of what is said, in (0, 1).
-        max_faults: share of the dialogues that may be faulty, in [0, 1); they are left out and listed, more end the run.
-        timesteps: most turns of a training window, 1 or more; None for as many as fit.
+        sources: files in JSON Lines (.jsonl, .jsonl.gz, .jsonl.zst), or folders of such files.
+        loss_roles: roles whose turns count in the loss; the other turns are only context.
+        held_out: share of the dialogues that is never trained on, chosen by a hash of their messages, in (0, 1).
+        max_faults: share of the dialogues that may be faulty, in [0, 1); they are left out and listed. A larger share ends
+            the run.
+        timesteps: maximum number of turns in a training window, 1 or more; None: as many as fit.
     """
 
     domain = "dialogue"
@@ -54,16 +55,16 @@ class DialogueDataModule(TaskDataModule):
         self.action_space = spaces.Text(max_length=1_000_000)
 
     def settings(self) -> dict[str, Any]:
-        """The arguments, what changes when a file does, and the context that every turn must fit."""
+        """Returns the arguments, the fingerprints of the files, and the context length, which every turn must fit."""
         files = [fingerprint(path) for path in self._files()]
         return {**super().settings(), "files": files, "context_length": self.context_length}
 
     def jobs(self, split: Split) -> list[Job]:
-        """Reads one side of the split, file by file."""
+        """Returns one job per file, which reads the split's dialogues."""
         return [partial(self._episodes, split, path) for path in self._files()]
 
     def num_examples(self, episodes: Sequence[TokenEpisode]) -> int:
-        """An example is a dialogue."""
+        """Returns the number of dialogues."""
         return len(episodes)
 
     def _files(self) -> list[Path]:
@@ -82,10 +83,10 @@ class DialogueDataModule(TaskDataModule):
                 yield Fault(f"{place}: {error}")
 
     def _episode(self, row: Mapping[str, Any]) -> Episode:
-        """A dialogue as turns.
+        """Returns a dialogue as an episode.
 
         Raises:
-            UserError: it has no turns, none that counts, or one that is empty or too long.
+            UserError: if it has no turns, no turn counts in the loss, or a turn is empty or too long.
         """
         messages = row.get("messages")
         if not isinstance(messages, list) or not messages or not all(isinstance(turn, dict) for turn in messages):

@@ -1,4 +1,4 @@
-"""Text: prose cut into pieces that fit the context (Gato, section 3.2 has text as one kind of episode)."""
+"""Text: prose cut into pieces that fit the context (Gato, section 3.2)."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -22,27 +22,29 @@ from gato_lightning.tokens.text import TextTokenizer
 from gato_lightning.tokens.vocabulary import NUM_TEXT
 
 _DOCUMENTS_PER_JOB = 64
-_RESERVED = 2  # tokens of a timestep that are not of the text: the separator and the end of text
+_RESERVED = 2  # tokens of a timestep besides its text: the separator and the end of text
 
 
 class TextDataModule(TaskDataModule):
-    """Each episode has one timestep that shows nothing; the action is a piece of a document.
+    """A task of prose: each episode is one timestep with an empty observation; the action is a piece of a document.
 
-    Held out are whole documents (all docstrings of a file are one), less what stands in a training document too.
+    The held-out split consists of whole documents (the docstrings of a file are one document), without text that also occurs
+    in another document.
 
     Args:
-        sources: `python:topics` (Python's language reference), `python:docstrings` (the standard library's), `package:NAME`
-            (an installed package's), text files, and folders, of which every file is read that ends in .txt, .jsonl,
-            .jsonl.gz, .jsonl.zst, .parquet or .tar (parts `txt` of a WebDataset), patterns of shards such as
-            `texts-{000..127}.tar`, and data sets of Hugging Face as `datasets:NAME:SPLIT`. All text is held in memory while
+        sources: `python:topics` (Python's language reference), `python:docstrings` (docstrings of the standard library),
+            `package:NAME` (docstrings of an installed package), text files, folders, in which every file is read that ends in
+            .txt, .jsonl, .jsonl.gz, .jsonl.zst, .parquet or .tar (parts `txt` of a WebDataset), patterns of shards such as
+            `texts-{000..127}.tar`, and Hugging Face data sets as `datasets:NAME:SPLIT`. All text is held in memory while
             the pieces are made.
         text_field: the field of JSON objects, and the column of tables, that holds the text.
-        piece_tokens: most tokens of a piece, 8 or more; None for as many as the context holds.
+        piece_tokens: maximum number of tokens in a piece, 8 or more; None: as many as the context holds.
         held_out: share of the documents that is never trained on, in (0, 1).
-        openings: held-out pieces whose openings are continued while training, 1 or more.
-        max_faults: share of the documents that may be faulty, in [0, 1); they are left out and listed, more end the run.
-        timesteps: most timesteps of a training window, 1 or more; an episode has one.
-        seed: of the order in which streamed parts are read; 0 or more.
+        openings: number of held-out pieces whose openings the model continues during training, 1 or more.
+        max_faults: share of the documents that may be faulty, in [0, 1); they are left out and listed. A larger share ends
+            the run.
+        timesteps: maximum number of timesteps in a training window, 1 or more; an episode has one.
+        seed: seed of the order in which streamed parts are read, 0 or more.
     """
 
     domain = "text"
@@ -68,12 +70,12 @@ class TextDataModule(TaskDataModule):
         self.action_space = spaces.Text(max_length=1_000_000)
 
     def settings(self) -> dict[str, Any]:
-        """What shapes the pieces: besides the arguments, the text itself and the context that they must fit."""
+        """Returns what shapes the pieces: the arguments, the fingerprints of the sources, and the size of a piece."""
         shaped = {key: value for key, value in super().settings().items() if key != "openings"}
         return {**shaped, "piece_tokens": self._most_tokens, "sources": self._fingerprints}
 
     def jobs(self, split: Split) -> list[Job]:
-        """Cuts the documents of one side of the split."""
+        """Returns the jobs that cut the split's documents into pieces."""
         wanted = split == "val"
         documents = [one for one in self._documents if is_held_out(one.name, self.held_out) == wanted]
         if not documents:
@@ -81,7 +83,7 @@ class TextDataModule(TaskDataModule):
         return [partial(self._episodes, chunk) for chunk in grouped(documents, _DOCUMENTS_PER_JOB)]
 
     def generation(self) -> GenerationTask:
-        """Held-out pieces at even distances, to continue the openings of; after `setup`."""
+        """Returns evenly spaced held-out pieces, whose openings the model continues; call after `setup`."""
         store = self.stores["val"]
         chosen = np.linspace(0, store.num_timesteps - 1, min(self.openings, store.num_timesteps)).astype(int)
         texts = [self._decode(store, timestep) for timestep in chosen]
@@ -94,13 +96,13 @@ class TextDataModule(TaskDataModule):
         )
 
     def unigram_nats(self) -> float:
-        """Nats per held-out token of a model that knows only how frequent each token is; after `setup`."""
+        """Returns the loss of a unigram model on the held-out split, in nats per token; call after `setup`."""
         return self._unigram_nats
 
     @cached_property
     def _unigram_nats(self) -> float:
         train, held_out = (_text_ids(self.stores[split]) for split in ("train", "val"))
-        counts = np.bincount(train, minlength=NUM_TEXT) + 1.0  # add-one smoothing: tokens never trained on occur too
+        counts = np.bincount(train, minlength=NUM_TEXT) + 1.0  # add-one smoothing for tokens absent from training
         return float(-np.log(counts / counts.sum())[held_out].mean())
 
     @cached_property
@@ -128,18 +130,18 @@ class TextDataModule(TaskDataModule):
 
     def _decode(self, store: EpisodeStore, timestep: int) -> str:
         ids = store.ids[store.first_slot[timestep] : store.first_slot[timestep + 1]]
-        return self.text_tokenizer.decode(ids[1:-1].tolist())  # less the separator and the end of text
+        return self.text_tokenizer.decode(ids[1:-1].tolist())  # without the separator and the end of text
 
 
 def split_text(text: str, tokenizer: TextTokenizer, most: int) -> Iterator[str]:
-    """Cuts a text between words into pieces of at most `most` tokens; the white space at a cut belongs to no piece."""
-    # A character is at most 4 tokens (one per byte) and a text has a leading one, so that such a run fits in any case.
+    """Cuts a text between words into pieces of at most `most` tokens; white space at a cut belongs to no piece."""
+    # A character has at most 4 tokens (one per byte), and a text has one more at its start, so a run of this length fits.
     longest = max(1, (most - 1) // 4)
     words = re.findall(rf"\S{{1,{longest}}}\s*", text)
     start, size = 0, most // 2
     while start < len(words):
-        # Of one word or more, and hardly ever of more words than tokens. Each guess goes by the tokens of the one before, which
-        # takes fewer of them than halving the rest.
+        # A piece has at least one word, and hardly ever more words than tokens. Each guess is scaled from the token count of
+        # the one before, which needs fewer guesses than bisection.
         low, high = 1, min(most, len(words) - start)
         while low < high:
             size = min(max(size, low + 1), high)
@@ -151,6 +153,6 @@ def split_text(text: str, tokenizer: TextTokenizer, most: int) -> Iterator[str]:
 
 
 def _text_ids(store: EpisodeStore) -> np.ndarray:
-    """All text tokens of a store, those that end a text included."""
+    """Returns all text tokens of a store, including the ends of texts."""
     ids = np.asarray(store.ids, np.int64)
     return ids[ids < NUM_TEXT]

@@ -13,15 +13,15 @@ from gato_lightning.sequences.tasks import GenerationTask
 
 
 class CaptionFilesDataModule(ImagePairsDataModule):
-    """Each timestep shows an image; the action is one of its captions.
+    """A captioning task: each timestep shows an image; the action is one of its captions.
 
     Args:
-        train: a COCO captions file; shards of WebDataset such as `flickr-{00000..00127}.tar`, local or remote, as img2dataset
-            writes them; or a data set of Hugging Face as `datasets:NAME:SPLIT`.
-        val: the same for the held-out part; None: the share `held_out` of `train`.
-        image_folder: of COCO's images; no name in `train` or `val` may lead out of it.
-        image_column: of a data set of Hugging Face.
-        text_column: of a data set of Hugging Face; it holds a caption, or a list of them.
+        train: a COCO captions file; WebDataset shards such as `flickr-{00000..00127}.tar`, local or remote, as written by
+            img2dataset; or a Hugging Face data set as `datasets:NAME:SPLIT`.
+        val: source of the held-out split, in the same forms; None: the share `held_out` of `train`.
+        image_folder: folder of COCO's images; no name in `train` or `val` may lead out of it.
+        image_column: column of the images in a Hugging Face data set.
+        text_column: column in a Hugging Face data set that holds a caption or a list of captions.
         kwargs: of `ImagePairsDataModule`.
     """
 
@@ -43,19 +43,19 @@ class CaptionFilesDataModule(ImagePairsDataModule):
         self.split_by_hash = val is None
 
     def generation(self) -> GenerationTask:
-        """Every held-out image; its references are all of its captions. After `setup`."""
+        """Returns all held-out images, each with all its captions as references; call after `setup`."""
         return held_out_task(self.stores["val"], "caption", self.observation_space, self.text_tokenizer)
 
     def training_examples(self) -> GenerationTask:
-        """Every training image; its references are all of its captions. After `setup`."""
+        """Returns all training images, each with all its captions as references; call after `setup`."""
         return training_task(self.stores["train"], self.observation_space, self.text_tokenizer)
 
     def fingerprints(self) -> list[Any]:
-        """Size and time of the annotation files or shards; the name of what is not on this machine's disk."""
+        """Returns name, size and time of the annotation files or shards; of remote sources, only the name."""
         return [part for source in self.sources.values() for part in self._fingerprint(source)]
 
     def readers(self, split: Split) -> list[Reader]:
-        """One reader a shard, or for some hundred images."""
+        """Returns one reader per shard, or per block of a few hundred images."""
         source = self.sources[split]
         if source.startswith(hugging_face.PREFIX):
             return hugging_face.caption_readers(source, *self.columns)

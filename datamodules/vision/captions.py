@@ -1,4 +1,4 @@
-"""Captioning: emoji and their names (Gato, section 3.2, has pictures and captions as one kind of episode)."""
+"""Captioning: emoji and their names (Gato, section 3.2)."""
 
 import string
 from collections.abc import Iterator, Sequence
@@ -23,21 +23,21 @@ _CHARACTERS = string.ascii_lowercase + string.digits + " "
 
 
 class CaptionsDataModule(TaskDataModule):
-    """Each timestep shows one emoji; the action is its name in plain words, such as `"grinning face"`.
+    """A captioning task: each timestep shows one emoji; the action is its name in plain words, such as `"grinning face"`.
 
-    Held out are whole concepts: the emoji of all genders, skin tones and directions of one thing stand on one side of
-    the split, and so do flags that look the same.
+    The split is by concept: the emoji of all genders, skin tones and directions of one thing are in the same split, and so are
+    flags that look the same.
 
     Args:
-        image_size: side of the pictures in pixels, a positive multiple of 16.
-        background: colour behind the emoji, a name or `#rrggbb`. Half of the emoji with white in them vanish on white.
-        skin_tones: keep the variants of skin tone (3,910 pictures instead of 1,881).
-        views: paintings of each training picture, 1 or more: the first is the whole square as in the held-out part, the others
-            are smaller, anywhere, on a background of any colour.
+        image_size: side of the images in pixels, a positive multiple of 16.
+        background: colour behind the emoji, a name or `#rrggbb`. On white, half of the emoji with white in them vanish.
+        skin_tones: whether to keep the variants of skin tone (3,910 images instead of 1,881).
+        views: number of versions of each training image, 1 or more: the first fills the square as in the held-out split, the
+            others are smaller, at random places, on backgrounds of random colour.
         held_out: share of the concepts that is never trained on, in (0, 1).
-        pairs_per_episode: pairs in one episode, one a timestep, 1 or more; 5 in the paper (Gato, section 3.2).
-        timesteps: most timesteps of a training window, 1 or more; None for as many as fit.
-        seed: decides the order of the pairs and the views, not the split; 0 or more.
+        pairs_per_episode: number of pairs in an episode, one per timestep, 1 or more; 5 in the paper (Gato, section 3.2).
+        timesteps: maximum number of timesteps in a training window, 1 or more; None: as many as fit.
+        seed: seed of the order of the pairs and of the views, not of the split; 0 or more.
     """
 
     domain = "captions"
@@ -63,7 +63,7 @@ class CaptionsDataModule(TaskDataModule):
         self.action_space = spaces.Text(max_length=100, charset=_CHARACTERS)
 
     def jobs(self, split: Split) -> list[Job]:
-        """Paints the pictures of one side of the split, in an order that the seed decides."""
+        """Returns the jobs that paint the split's images, in an order set by the seed."""
         views = self.views if split == "train" else 1
         pairs = [(emoji, view) for emoji in self._emoji(split) for view in range(views)]
         order = np.random.default_rng(self.seed).permutation(len(pairs))
@@ -71,7 +71,7 @@ class CaptionsDataModule(TaskDataModule):
         return [partial(self._episodes, chunk) for chunk in chunks]
 
     def generation(self) -> GenerationTask:
-        """Every held-out picture; its references are all of its names."""
+        """Returns all held-out images, each with all its names as references."""
         emoji = self._emoji("val")
         return GenerationTask(
             kind="caption",
@@ -95,10 +95,10 @@ class CaptionsDataModule(TaskDataModule):
             )
 
     def _paint(self, emoji: Emoji, view: int) -> np.ndarray:
-        """One painting: uint8 (image_size, image_size, 3)."""
+        """Returns one view of an emoji, uint8 (image_size, image_size, 3)."""
         look: dict[str, Any] = {"background": self.background}
         if view:
-            # Drawn from what names the painting, so that it is the same in whichever job it is painted.
+            # Seeded by the identity of the view, so that it is the same in any job.
             rng = np.random.default_rng([self.seed, view, *emoji.path.stem.encode()])
             look = {
                 "background": tuple(rng.integers(0, 256, 3).tolist()),

@@ -1,4 +1,4 @@
-"""Questions about a grid scene, whose answers follow from what is in it."""
+"""Questions about a grid scene, with answers computed from the scene."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
@@ -19,7 +19,7 @@ class Question:
         kind: one of `KINDS`.
         text: the question.
         answer: one or two words.
-        about: the objects that the answer depends on, `"red ball"`, ...
+        about: the objects on which the answer depends, such as `"red ball"`.
     """
 
     kind: str
@@ -29,7 +29,7 @@ class Question:
 
 
 def _alone(scene: Scene, attribute: str) -> list[Thing]:
-    """The objects whose colour, type or concept no other object of the scene has."""
+    """Returns the objects whose `attribute` (colour, kind or concept) no other object of the scene has."""
     counts = Counter(getattr(thing, attribute) for thing in scene)
     return [thing for thing in scene if counts[getattr(thing, attribute)] == 1]
 
@@ -111,17 +111,17 @@ def ask(
     asked_for: Sequence[str],
     about: Collection[str] | None = None,
 ) -> Question | None:
-    """Draws a question of one kind; None if the scene allows none.
+    """Draws a question of one kind; returns None if the scene allows none.
 
-    Each answer that the scene allows is equally likely, so that "no" is not commoner than "yes".
+    All answers that the scene allows are equally likely, so that "no" is not more common than "yes".
 
     Args:
-        rng: decides the question.
-        scene: what the question is about.
+        rng: random generator that draws the question.
+        scene: the scene that the question is about.
         kind: one of `KINDS`.
-        grid: cells on a side.
-        asked_for: the objects that "is there a ...?" may name, whether they are there or not.
-        about: only questions about one of these objects; None for any.
+        grid: side of the grid in cells.
+        asked_for: objects that "is there a ...?" may name, present or not.
+        about: restricts the questions to those about one of these objects; None: no restriction.
     """
     questions = _ASK[kind](scene, grid, asked_for)
     if about is not None:

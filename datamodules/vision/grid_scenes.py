@@ -1,4 +1,4 @@
-"""Grid scenes that look like BabyAI's: a few coloured objects on a floor of square cells."""
+"""Grid scenes in the style of BabyAI: a few coloured objects on a floor of square cells."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -23,8 +23,8 @@ class Thing:
     Args:
         colour: one of `COLOURS`.
         kind: one of `TYPES`.
-        row: row of its cell, 0 at the top.
-        column: column of its cell, 0 at the left.
+        row: row of the object's cell, 0 at the top.
+        column: column of the object's cell, 0 at the left.
     """
 
     colour: str
@@ -42,7 +42,7 @@ Scene = tuple[Thing, ...]
 
 
 def sample_scene(rng: Random, grid: int, most: int, concepts: Sequence[str]) -> Scene:
-    """Draws 2 to `most` objects in different cells of a grid of `grid` x `grid` cells; two may be alike."""
+    """Draws 2 to `most` objects in different cells of a `grid` x `grid` grid; objects may be equal."""
     things = []
     for cell in rng.sample(range(grid * grid), rng.randint(2, most)):
         colour, kind = rng.choice(concepts).split()
@@ -51,21 +51,21 @@ def sample_scene(rng: Random, grid: int, most: int, concepts: Sequence[str]) -> 
 
 
 def object_set(scene: Scene) -> str:
-    """Which objects a scene has, and how many of each, wherever they stand: `"blue key 1, red ball 2"`."""
+    """Returns the objects of a scene with their counts, without their positions: `"blue key 1, red ball 2"`."""
     counts = Counter(thing.concept for thing in scene)
     return ", ".join(f"{concept} {counts[concept]}" for concept in sorted(counts))
 
 
 @cache
 def _tiles(tile_size: int) -> np.ndarray:
-    """The empty cell, then every concept: uint8 (1 + concepts, tile_size, tile_size, 3)."""
+    """Returns images of the empty cell and of every concept, uint8 (1 + concepts, tile_size, tile_size, 3)."""
     makers = {"ball": Ball, "key": Key, "box": Box}
     things = [makers[kind](colour) for colour, kind in product(COLOURS, TYPES)]
     return np.stack([Grid.render_tile(thing, tile_size=tile_size) for thing in (None, *things)]).astype(np.uint8)
 
 
 def render(scenes: Sequence[Scene], grid: int, tile_size: int) -> np.ndarray:
-    """Draws T scenes with MiniGrid's own tiles: uint8 (T, grid * tile_size, grid * tile_size, 3)."""
+    """Renders T scenes with MiniGrid's tiles, uint8 (T, grid * tile_size, grid * tile_size, 3)."""
     cells = np.zeros((len(scenes), grid, grid), np.int64)
     for scene, rows in zip(scenes, cells, strict=True):
         for thing in scene:

@@ -1,4 +1,4 @@
-"""Held-out examples as they are stored: what the model would see of them, and the right texts."""
+"""Reads examples for text generation back from a store: the observations and the reference texts."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ from gato_lightning.tokens.vocabulary import Kind
 
 
 class StoredObservations(Sequence[dict[str, Any]]):
-    """Observations read back from a store, each when it is asked for.
+    """A sequence of observations that are read from a store on access.
 
     Args:
-        store: its timesteps hold one image and at most one text.
-        timesteps: which of them.
-        space: of the observations, a Dict.
-        text: decodes the text.
+        store: a store whose timesteps hold one image and at most one text.
+        timesteps: indices of the timesteps.
+        space: the space of the observations, a Dict.
+        text: the text tokenizer.
     """
 
     def __init__(self, store: EpisodeStore, timesteps: Sequence[int], space: spaces.Dict, text: TextTokenizer) -> None:
@@ -50,7 +50,7 @@ class StoredObservations(Sequence[dict[str, Any]]):
         store = self._store
         rows = store.patch_index[store.first_patch[timestep] : store.first_patch[timestep + 1]]
         image = from_patches(store.patches[rows], *store.layouts[store.layout[timestep]].grids[0])
-        # Where images have one size, what was added to reach whole patches is cut off again.
+        # For images of one size, the padding to whole patches is removed.
         return image[: space.shape[0], : space.shape[1]] if space.shape else image
 
 
@@ -61,14 +61,14 @@ def held_out_task(
     text: TextTokenizer,
     baseline: dict[str, str] | None = None,
 ) -> GenerationTask:
-    """The examples that a store marks, as texts to be written.
+    """Returns the marked examples of a store as a generation task.
 
     Args:
-        store: of the held-out split.
+        store: the store of the held-out split.
         kind: what the texts are.
-        space: of the observations.
+        space: the space of the observations.
         text: the text tokenizer.
-        baseline: the commonest training answer of each group, where there are groups.
+        baseline: the most common training answer of each group, if there are groups.
     """
     examples = store.examples
     return GenerationTask(
@@ -81,11 +81,11 @@ def held_out_task(
 
 
 def training_task(store: EpisodeStore, space: spaces.Dict, text: TextTokenizer) -> GenerationTask:
-    """All images of a store as captions to be written; all captions that an image stands beside are its references.
+    """Returns all images of a store as a captioning task; the references of an image are all its captions in the store.
 
     Args:
-        store: of the training split, one image and its caption a timestep.
-        space: of the observations.
+        store: the store of the training split, with one image and its caption per timestep.
+        space: the space of the observations.
         text: the text tokenizer.
     """
     beside: dict[bytes, list[int]] = defaultdict(list)  # timesteps by image: equal patches are stored once
@@ -103,4 +103,4 @@ def training_task(store: EpisodeStore, space: spaces.Dict, text: TextTokenizer) 
 def _action(store: EpisodeStore, timestep: int, text: TextTokenizer) -> str:
     ids = store.ids[store.first_slot[timestep] : store.first_slot[timestep + 1]]
     kinds = np.array(store.layouts[store.layout[timestep]].kinds)
-    return text.decode(ids[kinds == Kind.ACTION_TEXT][:-1].tolist())  # less the end of text
+    return text.decode(ids[kinds == Kind.ACTION_TEXT][:-1].tolist())  # without the end of text

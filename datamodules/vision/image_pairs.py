@@ -1,4 +1,4 @@
-"""The base of tasks that show an image and want a text: captions, and answers to questions."""
+"""The base of tasks from image to text: captions, and answers to questions."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,17 +25,19 @@ _IMAGES_AT_ONCE = 256
 
 
 class ImagePairsDataModule(TaskDataModule):
-    """Each timestep shows an image and perhaps a question; the action is a text.
+    """A task in which each timestep shows an image and possibly a question; the action is a text.
 
     Args:
-        images: how images are resized, and what is refused.
-        held_out: share of the images that is held out where there is no source for the held-out part, in (0, 1).
-        pairs_per_episode: pairs in one episode, one a timestep, 1 or more, of different images; 5 in the paper (section 3.2).
-        max_faults: share of the pairs that may be faulty, in [0, 1); they are left out and listed, more end the run.
-        sequences_per_part: streams the training part: each DataLoader worker draws so many sequences, 1 or more, from one part
-            (a shard, some hundred images of an annotation file) before it reads the next; None stores all before training.
-        timesteps: most timesteps of a training window, 1 or more; None for as many as fit.
-        seed: decides which images share an episode, not the split; 0 or more.
+        images: how images are resized, and which are rejected.
+        held_out: share of the images that is held out if there is no separate source for the held-out split, in (0, 1).
+        pairs_per_episode: number of pairs in an episode, one per timestep, of different images, 1 or more; 5 in the paper
+            (section 3.2).
+        max_faults: share of the pairs that may be faulty, in [0, 1); they are left out and listed. A larger share ends the run.
+        sequences_per_part: streams the training split: number of sequences, 1 or more, that a DataLoader worker draws from one
+            part (a shard, or a few hundred images of an annotation file) before it reads the next; None: all episodes are
+            stored before training.
+        timesteps: maximum number of timesteps in a training window, 1 or more; None: as many as fit.
+        seed: seed of the choice of images that share an episode, not of the split; 0 or more.
     """
 
     asks = False  # whether there are questions
@@ -60,23 +62,23 @@ class ImagePairsDataModule(TaskDataModule):
         self.action_space = spaces.Text(max_length=10_000)
 
     def readers(self, split: Split) -> list[Reader]:
-        """Parts of the split's source, or of both splits' where they share one."""
+        """Returns readers of the parts of the split's source, which may be shared by both splits."""
         raise NotImplementedError
 
     def fingerprints(self) -> list[Any]:
-        """What changes when a source does, as JSON."""
+        """Returns values that change with the sources, as JSON."""
         raise NotImplementedError
 
     def settings(self) -> dict[str, Any]:
-        """The arguments, what changes when a source does, and the context that every pair must fit."""
+        """Returns the arguments, the fingerprints of the sources, and the context length, which every pair must fit."""
         return {**super().settings(), "files": self.fingerprints(), "context_length": self.context_length}
 
     def jobs(self, split: Split) -> list[Job]:
-        """Decodes the images of one side of the split."""
+        """Returns the jobs that decode the split's images."""
         return [partial(self._episodes, split, reader) for reader in self.readers(split)]
 
     def in_parts(self, found: Sequence[ImageText], faults: Sequence[Fault]) -> list[Reader]:
-        """Readers of images that are listed beforehand, in an order that the seed decides."""
+        """Returns readers of blocks of the listed images, in an order set by the seed, and of the faults."""
         order = np.random.default_rng(self.seed).permutation(len(found))
         parts: list[Iterable[ImageText | Fault]] = [faults, *grouped([found[i] for i in order], _IMAGES_AT_ONCE)]
         return [partial(iter, part) for part in parts]
@@ -97,7 +99,7 @@ class ImagePairsDataModule(TaskDataModule):
                 )
 
     def _read(self, split: Split, block: Sequence[ImageText | Fault]) -> tuple[list[Fault], list[tuple[np.ndarray, Pair]]]:
-        """Decodes images; neighbours among the pairs are of different images, as far as there are any."""
+        """Decodes images and returns faults and pairs; adjacent pairs are of different images, as far as possible."""
         faults: list[Fault] = []
         rounds: dict[int, list[tuple[np.ndarray, Pair]]] = defaultdict(list)
         for item in block:
@@ -118,7 +120,7 @@ class ImagePairsDataModule(TaskDataModule):
                 except UserError as error:
                     faults.append(Fault(f"image {item.name}, text {number}: {error}"))
                     continue
-                # All captions of an image are one example, to be written for once.
+                # All captions of an image form one example, for which one text is generated.
                 example = None if pair.example in written else pair.example
                 written.add(None if pair.question else pair.example)
                 rounds[number].append((image, Pair(pair.text, pair.question, example)))

@@ -1,4 +1,4 @@
-"""Pictures as uint8 arrays."""
+"""Loads images and paints them as uint8 arrays."""
 
 from pathlib import Path
 
@@ -11,10 +11,10 @@ PATCH = 16  # Gato, section 2.1: pictures are cut into patches of 16x16 pixels
 
 
 def load(path: Path) -> Image.Image:
-    """Reads a picture with its transparency.
+    """Loads an image with its transparency.
 
     Raises:
-        UserError: the file is missing or is no picture.
+        UserError: if the file is missing or is not an image.
     """
     try:
         with Image.open(path) as picture:
@@ -32,22 +32,22 @@ def paint(
     scale: float = 1.0,
     place: tuple[float, float] = (0.5, 0.5),
 ) -> np.ndarray:
-    """Paints a picture on a plain square.
+    """Paints an image on a square of one colour.
 
     Args:
-        picture: RGBA; its transparent parts show the background.
-        size: side of the square, in pixels.
-        background: channels in [0, 255].
-        scale: side of the picture as a share of the square's, in (0, 1].
-        place: where the picture stands in the room that is left, left to right and top to bottom, each in [0, 1].
+        picture: RGBA image; its transparent parts show the background.
+        size: side of the square in pixels.
+        background: RGB values in [0, 255].
+        scale: side of the image as a share of the square's side, in (0, 1].
+        place: position of the image in the free space, horizontal (0 is left) and vertical (0 is top), each in [0, 1].
 
     Returns:
-        uint8 (size, size, 3).
+        Array of shape (size, size, 3), uint8.
     """
     side = max(1, round(size * scale))
     small = picture.resize((side, side), Image.Resampling.BILINEAR)
     square = Image.new("RGB", (size, size), background)
-    # The picture's own alpha is the mask, so that its soft edges blend into the background.
+    # The image's own alpha channel is the mask, so that soft edges blend into the background.
     left, top = (round((size - side) * share) for share in place)
     square.paste(small, (left, top), small)
     return np.asarray(square)

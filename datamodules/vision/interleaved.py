@@ -1,4 +1,4 @@
-"""Documents of text and images in turn, from JSON Lines as M3W, OBELICS and MMC4 lay them out."""
+"""Documents of interleaved text and images, from JSON Lines in the formats of M3W, OBELICS and MMC4."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,17 +26,17 @@ from gato_lightning.tokens.lengths import check_length
 from gato_lightning.tokens.patches import num_patches
 
 _SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
-_RESERVED = 2  # tokens of a timestep that are neither of the image nor of the text: the separator and the end of text
-_LEAST = 8  # tokens of text for which there must be room beside an image
+_RESERVED = 2  # tokens of a timestep besides its image and text: the separator and the end of text
+_LEAST = 8  # minimum number of text tokens that must fit beside an image
 _NO_IMAGE = np.zeros((0, 0, 3), np.uint8)
 
 Part = tuple[str, str]
 
 
 class InterleavedDataModule(TaskDataModule):
-    """An episode is a document; a timestep shows an image, or none, and its action is the text up to the next one.
+    """A task of documents: an episode is a document; a timestep shows an image or none; the action is the text up to the next.
 
-    So text is predicted and images are not. A line of a file is a document in one of three forms:
+    So text is predicted and images are not. Each line of a file is a document in one of three forms:
 
     - `{"parts": [{"text": "A cat."}, {"image": "cat.jpg"}, ...]}`, in order, as M3W;
     - `{"texts": ["A cat.", null, ...], "images": [null, "cat.jpg", ...]}`, side by side, as OBELICS;
@@ -44,12 +44,13 @@ class InterleavedDataModule(TaskDataModule):
       text, as MMC4.
 
     Args:
-        sources: files in JSON Lines (.jsonl, .jsonl.gz, .jsonl.zst), or folders of such.
-        image_folder: of the images; no name may lead out of it.
-        images: how images are resized, and what is refused.
-        held_out: share of the documents that is never trained on, by a hash of what they say, in (0, 1).
-        max_faults: share of the documents that may be faulty, in [0, 1); they are left out and listed, more end the run.
-        timesteps: most timesteps of a training window, 1 or more; None for as many as fit.
+        sources: files in JSON Lines (.jsonl, .jsonl.gz, .jsonl.zst), or folders of such files.
+        image_folder: folder of the images; no name may lead out of it.
+        images: how images are resized, and which are rejected.
+        held_out: share of the documents that is never trained on, chosen by a hash of their content, in (0, 1).
+        max_faults: share of the documents that may be faulty, in [0, 1); they are left out and listed. A larger share ends
+            the run.
+        timesteps: maximum number of timesteps in a training window, 1 or more; None: as many as fit.
     """
 
     domain = "interleaved"
@@ -70,17 +71,17 @@ class InterleavedDataModule(TaskDataModule):
         self.action_space = spaces.Text(max_length=1_000_000)
 
     def settings(self) -> dict[str, Any]:
-        """The arguments, what changes when a file does, and the context that every timestep must fit."""
+        """Returns the arguments, the fingerprints of the files, and the context length, which every timestep must fit."""
         files = [fingerprint(path) for path in self._files()]
         return {**super().settings(), "files": files, "context_length": self.context_length}
 
     def jobs(self, split: Split) -> list[Job]:
-        """Reads one side of the split, file by file."""
+        """Returns one job per file, which reads the split's documents."""
         folder = checked_folder(self.image_folder)
         return [partial(self._episodes, split, path, folder) for path in self._files()]
 
     def num_examples(self, episodes: Sequence[TokenEpisode]) -> int:
-        """An example is a document."""
+        """Returns the number of documents."""
         return len(episodes)
 
     def _files(self) -> list[Path]:
@@ -100,10 +101,10 @@ class InterleavedDataModule(TaskDataModule):
                 yield Fault(f"{place}: {error}")
 
     def _episode(self, parts: Sequence[Part], folder: Path) -> Episode:
-        """A document as timesteps; a text too long for one goes on in timesteps without an image.
+        """Returns a document as an episode; a text too long for one timestep continues in timesteps without an image.
 
         Raises:
-            UserError: an image that cannot be used.
+            UserError: if an image cannot be used.
         """
         images: list[np.ndarray] = []
         texts: list[str] = []
@@ -118,10 +119,10 @@ class InterleavedDataModule(TaskDataModule):
 
 
 def document_parts(row: Mapping[str, Any]) -> list[Part]:
-    """The parts of a document in order: ("text", what it says) or ("image", its name).
+    """Returns the parts of a document in order: ("text", the text) or ("image", the image's name).
 
     Raises:
-        UserError: it has none of the three forms, or no text.
+        UserError: if it has none of the three forms, or no text.
     """
     if isinstance(row.get("parts"), list):
         parts = [part for one in row["parts"] for part in _part(one)]

@@ -1,4 +1,4 @@
-"""Visual questions: grid scenes that look like BabyAI's, and questions about them."""
+"""Visual questions: grid scenes in the style of BabyAI, and questions about them."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -28,23 +28,23 @@ Pair = tuple[Scene, Question]
 
 
 class VqaDataModule(TaskDataModule):
-    """Each timestep shows a scene and asks about it; the action is the answer, one word.
+    """A task of visual questions: each timestep shows a scene and a question; the action is the answer, one word.
 
-    Held out are sets of objects: whatever objects stand together in a held-out scene never do so in a training scene.
-    With `held_out_concepts`, the held-out questions are harder: each asks about an object that occurs in no training
-    scene and in no training question, though its colour and its type do.
+    The split is by sets of objects: the set of objects in a held-out scene occurs in no training scene. With
+    `held_out_concepts`, the held-out questions are harder: each is about an object that occurs in no training scene and no
+    training question, though its colour and its type do.
 
     Args:
-        grid: cells on a side, 2 or more; a cell has 16 x 16 pixels.
-        objects: most objects of a scene, 2 to 4; the fewest are 2.
-        questions: training questions, 1 or more, each about a scene of its own.
-        val_questions: held-out questions, 1 or more.
-        held_out: share of the object sets that is never trained on, in (0, 1); two objects make 171 sets only, so that
-            0.1 of them is few.
+        grid: side of the grid in cells, 2 or more; a cell has 16 x 16 pixels.
+        objects: maximum number of objects in a scene, 2 to 4; the minimum is 2.
+        questions: number of training questions, 1 or more, each about its own scene.
+        val_questions: number of held-out questions, 1 or more.
+        held_out: share of the object sets that is never trained on, in (0, 1); two objects form only 171 sets, so 0.1 of them
+            is few.
         held_out_concepts: objects that are never trained on, such as `"red ball"`.
-        pairs_per_episode: questions in one episode, one a timestep, 1 or more; 5 in the paper (Gato, section 3.2).
-        timesteps: most timesteps of a training window, 1 or more; None for as many as fit.
-        seed: decides scenes and questions, not the split; 0 or more.
+        pairs_per_episode: number of questions in an episode, one per timestep, 1 or more; 5 in the paper (Gato, section 3.2).
+        timesteps: maximum number of timesteps in a training window, 1 or more; None: as many as fit.
+        seed: seed of the scenes and questions, not of the split; 0 or more.
     """
 
     domain = "vqa"
@@ -83,11 +83,11 @@ class VqaDataModule(TaskDataModule):
         self.action_space = spaces.Text(max_length=20, charset=ascii_lowercase)
 
     def jobs(self, split: Split) -> list[Job]:
-        """Draws and renders the questions of one side of the split."""
+        """Returns the jobs that draw the split's questions and render their scenes."""
         return [partial(self._episodes, split, index, size) for index, size in enumerate(self._job_sizes(split))]
 
     def generation(self) -> GenerationTask:
-        """Every held-out question, grouped by its kind."""
+        """Returns all held-out questions, grouped by kind."""
         pairs = self._all_pairs("val")
         pictures = render([scene for scene, _ in pairs], self.grid, PATCH)
         answers: dict[str, Counter[str]] = defaultdict(Counter)
@@ -104,7 +104,7 @@ class VqaDataModule(TaskDataModule):
         )
 
     def _job_sizes(self, split: Split) -> list[int]:
-        """Questions of each job."""
+        """Returns the number of questions in each job."""
         chunks = grouped(range(self.questions[split]), self.pairs_per_episode * _EPISODES_PER_JOB)
         return [len(chunk) for chunk in chunks]
 
@@ -113,13 +113,13 @@ class VqaDataModule(TaskDataModule):
         return [pair for index, size in sizes for pair in self._pairs(split, index, size)]
 
     def _pairs(self, split: Split, job: int, size: int) -> list[Pair]:
-        """The questions of one job; all that is random about them follows from seed, split and job."""
+        """Returns the questions of one job; seed, split and job determine all random choices."""
         rng = Random(f"{self.seed} {split} {job}")
         pairs: list[Pair] = []
         while len(pairs) < size:
             kind = rng.choice(KINDS)
             question = None
-            while question is None:  # scenes that are on the other side, or allow no such question
+            while question is None:  # skips scenes of the other split, and scenes that allow no such question
                 scene = sample_scene(rng, self.grid, self.objects, self.known if split == "train" else CONCEPTS)
                 question = self._ask(rng, split, scene, kind)
             pairs.append((scene, question))
@@ -129,7 +129,7 @@ class VqaDataModule(TaskDataModule):
         if split == "val" and self.new:
             if not any(thing.concept in self.new for thing in scene):
                 return None
-            # "Is there a ...?" asks for new objects alone, else their newness would tell yes from no.
+            # "Is there a ...?" names only new objects; otherwise a name's novelty would reveal the answer.
             return ask(rng, scene, kind, self.grid, asked_for=self.new, about=self.new)
         if is_held_out(object_set(scene), self.held_out) != (split == "val"):
             return None

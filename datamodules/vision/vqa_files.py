@@ -1,4 +1,4 @@
-"""Visual questions: images, questions and answers from the files of VQAv2 and OK-VQA."""
+"""Visual questions: images, questions and answers from files in the format of VQAv2 and OK-VQA."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ class VqaFiles:
     Args:
         questions: the file of questions.
         annotations: the file of answers.
-        image_folder: of the images; no name may lead out of it.
-        image_name: of an image's file; `{subtype}` is the `data_subtype` of the questions, `{image_id}` the image's number.
+        image_folder: folder of the images; no name may lead out of it.
+        image_name: name of an image file; `{subtype}` is the `data_subtype` of the questions, `{image_id}` the image's number.
     """
 
     questions: str
@@ -32,17 +32,17 @@ class VqaFiles:
     image_name: str = "COCO_{subtype}_{image_id:012d}.jpg"
 
     def read(self) -> tuple[list[ImageText], list[Fault]]:
-        """The images with all questions about each, and what is wrong with the files' entries."""
+        """Returns the images with all questions about them, and the faults in the files' entries."""
         paths = Path(self.questions), Path(self.annotations)
         return coco.questions(*paths, coco.image_folder(self.image_folder), self.image_name)
 
 
 class VqaFilesDataModule(ImagePairsDataModule):
-    """Each timestep shows an image and asks about it; the action is the answer that most people gave.
+    """A task of visual questions: each timestep shows an image and a question; the action is the most common human answer.
 
     Args:
-        train: the files to train on.
-        val: those of the held-out part; None: the questions about the share `held_out` of the images of `train`.
+        train: the files of the training split.
+        val: the files of the held-out split; None: the questions about the share `held_out` of the images in `train`.
         kwargs: of `ImagePairsDataModule`.
     """
 
@@ -55,7 +55,7 @@ class VqaFilesDataModule(ImagePairsDataModule):
         self.split_by_hash = val is None
 
     def generation(self) -> GenerationTask:
-        """Every held-out question with all answers that people gave, grouped by its type. After `setup`."""
+        """Returns all held-out questions with all human answers as references, grouped by type; call after `setup`."""
         answers: dict[str, Counter[str]] = defaultdict(Counter)
         for image in self.sources["train"].read()[0]:
             for pair in image.pairs:
@@ -65,10 +65,10 @@ class VqaFilesDataModule(ImagePairsDataModule):
         return held_out_task(self.stores["val"], "answer", self.observation_space, self.text_tokenizer, commonest)
 
     def fingerprints(self) -> list[Any]:
-        """Size and time of the files of questions and answers."""
+        """Returns name, size and time of the files of questions and answers."""
         files = [(source.questions, source.annotations) for source in self.sources.values()]
         return [fingerprint(Path(path)) for pair in files for path in pair]
 
     def readers(self, split: Split) -> list[Reader]:
-        """The images that the split's files ask about."""
+        """Returns readers of the images and questions in the split's files."""
         return self.in_parts(*self.sources[split].read())

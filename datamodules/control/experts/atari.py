@@ -1,8 +1,8 @@
-"""Scripts that play Atari games by what the console's memory says; one short class a game.
+"""Scripts that play Atari games by reading the console's memory; one short class per game.
 
-`act` is called once a step with the 128 bytes and returns the name of an action. Which byte holds what: Anand et al. 2019,
-"Unsupervised State Representation Learning in Atari", and OCAtari (Delfosse et al. 2023). Offsets between things, and how far
-to look ahead, were found by trying a few on the score.
+`act` is called once per step with the 128 bytes and returns the name of an action. The meanings of the bytes are from Anand et
+al. 2019, "Unsupervised State Representation Learning in Atari", and OCAtari (Delfosse et al. 2023). Offsets between things,
+and how far to look ahead, were chosen by trying a few values on the score.
 """
 
 from typing import Protocol
@@ -16,29 +16,29 @@ class Script(Protocol):
     """Plays one episode."""
 
     def act(self, memory: Memory) -> str:
-        """The action's name, such as `UPRIGHTFIRE`."""
+        """Returns the name of the next action, such as `UPRIGHTFIRE`."""
 
 
 def actions_by_name(env: gymnasium.Env) -> dict[str, int]:
-    """The numbers of a game's actions."""
+    """Returns the numbers of a game's actions by name."""
     meanings: list[str] = env.unwrapped.get_action_meanings()  # type: ignore[attr-defined]
     return {name: number for number, name in enumerate(meanings)}
 
 
 def stick(right: float = 0.0, down: float = 0.0, tolerance: float = 0.0, fire: bool = False) -> str:
-    """The joystick towards a place so far to the right and below; rests where that is within the tolerance."""
+    """Returns the joystick action towards a place at a distance right and below; within the tolerance, the stick rests."""
     vertical = "DOWN" if down > tolerance else "UP" if down < -tolerance else ""
     horizontal = "RIGHT" if right > tolerance else "LEFT" if right < -tolerance else ""
     return vertical + horizontal + ("FIRE" if fire else "") or "NOOP"
 
 
 def moved(now: int, before: int, most: int) -> int:
-    """By how much something moved; 0 where it jumped, because it is a new one."""
+    """Returns how far a thing moved; 0 if it jumped, because then it is a new thing."""
     return now - before if abs(now - before) < most else 0
 
 
 class Pong:
-    """Paddle to where the ball will be in a step; RIGHT is up."""
+    """Moves the paddle to the ball's position in one step; RIGHT is up."""
 
     last_y = 0
 
@@ -46,13 +46,13 @@ class Pong:
         paddle, ball_x, ball_y = memory[51], memory[49], memory[54]
         ahead = ball_y + moved(ball_y, self.last_y, 20)
         self.last_y = ball_y
-        if ball_x < 50:  # out of play, or at the opponent's
+        if ball_x < 50:  # out of play, or on the opponent's side
             return "FIRE"
         return stick(right=paddle + 8 - ahead, tolerance=7)
 
 
 class Breakout:
-    """Paddle to where the ball will come down, walls reckoned with."""
+    """Moves the paddle to where the ball will come down, taking the walls into account."""
 
     LEFT, RIGHT, PADDLE_Y = 57, 200, 180
 
@@ -74,14 +74,14 @@ class Breakout:
 
 
 class Freeway:
-    """Straight across the road."""
+    """Walks straight across the road."""
 
     def act(self, memory: Memory) -> str:
         return "UP"
 
 
 class Boxing:
-    """Comes within an arm's length at the same height, and punches every other step."""
+    """Moves to arm's length at the same height, and punches every other step."""
 
     NEAR, FAR = 20, 28  # arm's length
     step = 0
@@ -97,7 +97,7 @@ class Boxing:
 
 
 class Gopher:
-    """Stays above the gopher, and fills holes or hits it by turns."""
+    """Stays above the gopher and uses the shovel every other step, which hits the gopher or fills a hole."""
 
     step = 0
 
@@ -108,7 +108,7 @@ class Gopher:
 
 
 class Assault:
-    """Fires upwards as fast as the trigger can be let go of."""
+    """Fires upwards every other step, as fast as the trigger can be released."""
 
     step = 0
 
@@ -118,21 +118,21 @@ class Assault:
 
 
 class Enduro:
-    """Full speed ahead."""
+    """Drives at full speed."""
 
     def act(self, memory: Memory) -> str:
         return "FIRE"
 
 
 class RoadRunner:
-    """Runs on along the upper edge of the road."""
+    """Runs along the upper edge of the road."""
 
     def act(self, memory: Memory) -> str:
         return "UPLEFT"
 
 
 class SpaceInvaders:
-    """Under the nearest column of invaders, firing; aside from bombs."""
+    """Stays under the nearest column of invaders and fires; evades bombs."""
 
     REACH, BOMB_BELOW = 8, 40
     LEFTMOST, RIGHTMOST = 42, 112
@@ -144,7 +144,7 @@ class SpaceInvaders:
                 away = 1 if bomb_x < cannon else -1
                 away = 1 if cannon < self.LEFTMOST else -1 if cannon > self.RIGHTMOST else away
                 return stick(right=away, fire=True)
-        alive = memory[18] | memory[19] | memory[20] | memory[21] | memory[22] | memory[23]  # a bit a column
+        alive = memory[18] | memory[19] | memory[20] | memory[21] | memory[22] | memory[23]  # one bit per column
         columns = [column for column in range(6) if alive >> column & 1]
         places = [memory[26] + 3 + 16 * (max(columns) - column) - cannon for column in columns]
         return stick(right=min(places, key=abs, default=0), tolerance=3, fire=True)

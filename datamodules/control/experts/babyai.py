@@ -1,4 +1,4 @@
-"""Experts for BabyAI: MiniGrid's bot, which remembers what it saw, and one that goes by what it sees."""
+"""Experts for BabyAI: MiniGrid's bot, which remembers what it has seen, and a reactive one, which acts on what it sees."""
 
 from collections import deque
 from collections.abc import Collection
@@ -20,19 +20,19 @@ from gato_lightning.errors import ExpertFailure
 Pose = tuple[int, int, int]
 
 LAST_ACTION = {GoToInstr: Actions.done, PickupInstr: Actions.pickup, OpenInstr: Actions.toggle}
-MOST_SEARCHES = 100  # for one action; in rare layouts (UnlockToUnlock has some) the bot changes its mind for ever
+MOST_SEARCHES = 100  # per action; in rare layouts (some of UnlockToUnlock) the bot alternates between plans for ever
 STEPS = [(int(dx), int(dy)) for dx, dy in DIR_TO_VEC]  # by direction
-WIDE = 4  # cells before the next wall from which on it is worth walking to see more
+WIDE = 4  # free cells ahead from which it is worth walking on to see more
 
 
 class Bot(BabyAIBot):
-    """MiniGrid's bot in half of its time: it is told what is visible, and searches with a queue."""
+    """MiniGrid's bot in half its time: it gets the visible cells from the view, and searches with a queue."""
 
     def __init__(self, env: PartialView) -> None:
         self.view = env
         super().__init__(env.unwrapped)
         world = self.mission
-        # A cell each, row after row, and one for all that is outside; the bot's own mask is a view of it.
+        # One element per cell, row after row, and one for everything outside; the bot's own mask is a view of this array.
         self.explored = np.zeros(world.width * world.height + 1, bool)
         self.vis_mask = self.explored[:-1].reshape(world.height, world.width).T
 
@@ -40,7 +40,7 @@ class Bot(BabyAIBot):
         self.searches = 0
         try:
             return int(self.replan(executed))
-        # Its failures have no common type: assertions, lookups in None, an exception of its own.
+        # The bot's failures have no common type: assertions, attribute errors on None, an exception of its own.
         except Exception as error:
             raise ExpertFailure(f"the BabyAI bot gave up: {error!r}") from error
 
@@ -56,7 +56,7 @@ class Bot(BabyAIBot):
     def _breadth_first_search(
         self, initial_states: Any, accept_fn: Any, ignore_blockers: bool
     ) -> tuple[Any, Any, dict[Any, Any]]:
-        """MiniGrid's takes the first of a list by copying all others."""
+        """Replaces MiniGrid's search, which copies the whole list of states to remove the first one."""
         queue = deque((state, None) for state in initial_states)
         grid, before = self.mission.grid, {}
         while queue:
@@ -75,21 +75,20 @@ class Bot(BabyAIBot):
                 continue
             if cell and (cell.type == "wall" or (not cell.is_open if cell.type == "door" else not ignore_blockers)):
                 continue
-            # Where it gets without turning comes first.
+            # The cell ahead, which needs no turn, comes first.
             queue.extend(((i + dx, j + dy, dx, dy), (i, j)) for dx, dy in ((di, dj), (dj, di), (-dj, -di), (-di, -dj)))
         return None, None, before
 
 
 class Reactive:
-    """Looks around by a fixed rule until it sees a target, then takes the shortest way to it.
+    """Looks around by a fixed rule until it sees a target, then takes the shortest path to it.
 
-    What it does can mostly be told from the present view, while what the bot does when it explores cannot. It is for
-    missions of one clause (go to, pick up, open) whose target is in the agent's own room. Having seen a target, it
-    keeps to it if it loses sight of it on the way round an obstacle: without that memory, up to a tenth of the
-    episodes fail.
+    Its actions mostly follow from the present view, while those of the exploring bot do not. It solves missions of one clause
+    (go to, pick up, open) whose target is in the agent's own room. It remembers a target that it has seen, in case it loses
+    sight of it on the way round an obstacle: without that memory, up to a tenth of the episodes fail.
 
     Raises:
-        ExpertFailure: a mission of another kind, or no target that can be reached.
+        ExpertFailure: if the mission is of another kind, or no target can be reached.
     """
 
     def __init__(self, env: PartialView) -> None:
@@ -113,7 +112,7 @@ class Reactive:
         costs = min((self.costs[target] for target in self.seen), key=lambda costs: costs[pose])
         if costs[pose] == 0:
             return self.last_action
-        # The first of equally good ones: walking on keeps in view what is ahead.
+        # Of equally good actions the first is taken: walking on keeps the target in view.
         followers = [(Actions.forward, ahead(pose)), (Actions.right, turned(pose, 1)), (Actions.left, turned(pose, -1))]
         return int(min(followers, key=lambda follower: costs.get(follower[1], np.inf))[0])
 
@@ -125,22 +124,22 @@ class Reactive:
         return cell is not None and self.view.symbols[(*cell, 0)] != OBJECT_TO_IDX["unseen"]
 
     def _look_around(self) -> int:
-        """Forward where the room is wide ahead, else right: sees all of a room of 6 x 6 cells without remembering."""
+        """Walks forward if the room is wide ahead, else turns right: this shows all of a room of 6 x 6 cells without memory."""
         column = [WorldObj.decode(*cell) for cell in self.view.symbols[VIEW // 2, VIEW - 2 :: -1]]
         depth = next((i for i, cell in enumerate(column) if cell and not cell.see_behind()), len(column))
         return int(Actions.forward if depth >= WIDE and passable(column[0]) else Actions.right)
 
 
 def free_cells(grid: Grid) -> set[tuple[int, int]]:
-    """Where the agent can stand: columns and rows."""
+    """Returns the cells in which the agent can stand, as (column, row)."""
     return {divmod(place, grid.width)[::-1] for place, cell in enumerate(grid.grid) if passable(cell)}
 
 
 def costs_to_face(free: Collection[tuple[int, int]], target: tuple[int, int]) -> dict[Pose, int]:
-    """Fewest moves (forward, left, right) from each pose to facing the target from the next cell.
+    """Returns the fewest moves (forward, left, right) from each pose to one that faces the target from a cell beside it.
 
     Args:
-        free: where the agent can stand.
+        free: cells in which the agent can stand.
         target: a cell, free or not.
     """
     costs: dict[Pose, int] = {}
@@ -156,16 +155,16 @@ def costs_to_face(free: Collection[tuple[int, int]], target: tuple[int, int]) ->
 
 
 def passable(cell: WorldObj | None) -> bool:
-    """Whether the agent can stand there."""
+    """Returns whether the agent can stand in a cell."""
     return cell is None or cell.can_overlap()
 
 
 def turned(pose: Pose, quarters: int) -> Pose:
-    """The pose after so many quarter turns to the right."""
+    """Returns the pose after a number of quarter turns to the right."""
     return pose[0], pose[1], (pose[2] + quarters) % 4
 
 
 def ahead(pose: Pose) -> Pose:
-    """The pose a cell further on."""
+    """Returns the pose one cell ahead."""
     dx, dy = STEPS[pose[2]]
     return pose[0] + dx, pose[1] + dy, pose[2]

@@ -1,7 +1,7 @@
-"""What linear experts see: numbers made from the observation and, where a gait needs a clock, from the timestep.
+"""Features of linear experts: numbers computed from the observation and, for a gait with a clock, from the timestep.
 
-Each function here takes its settings and returns the features. With the right ones a linear law does what otherwise takes a
-network: the angles that an arm is away from its target, or how much energy a pendulum lacks.
+Each public function here takes its settings and returns a function that computes the features. With suitable features, such
+as the angles between an arm and its target or the missing energy of a pendulum, a linear law can replace a network.
 """
 
 from collections.abc import Callable
@@ -13,23 +13,23 @@ import gymnasium
 import mujoco
 import numpy as np
 
-# (observation, timestep in its episode) -> features (F,)
+# (observation, timestep in the episode) -> features (F,)
 Features = Callable[[Any, int], np.ndarray]
 
 
 def flat(observation: Any) -> np.ndarray:
-    """The numbers of an observation (N,), those of a dictionary in the order of its keys."""
+    """Returns the numbers of an observation, (N,); those of a dictionary in the order of its keys."""
     if isinstance(observation, dict):
         return np.concatenate([np.ravel(observation[key]) for key in sorted(observation)])
     return observation
 
 
 def gait(period: float, size: int | None = None) -> Features:
-    """The state, and the sine and cosine of a clock.
+    """Returns features that are the state, and the sine and cosine of a clock.
 
     Args:
-        period: timesteps of a stride.
-        size: of the state; None: all.
+        period: timesteps per stride.
+        size: number of values of the state; None: all.
     """
 
     def features(observation: np.ndarray, timestep: int) -> np.ndarray:
@@ -40,30 +40,30 @@ def gait(period: float, size: int | None = None) -> Features:
 
 
 def joint_errors(first: float, second: float, position: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """How far (2,) in radians the joints of a planar arm are from where its tip meets a target.
+    """Returns the angles in radians, (2,), by which the joints of a planar arm must turn for its tip to reach a target.
 
     Args:
-        first: length of the inner link, in metres.
-        second: length of the outer link.
-        position: (2,) angles of the joints.
-        target: (2,) coordinates.
+        first: length of the inner link in metres.
+        second: length of the outer link in metres.
+        position: angles of the joints in radians, (2,).
+        target: coordinates of the target in metres, (2,).
     """
     cosine = (target @ target - first**2 - second**2) / (2 * first * second)
     bend = np.arccos(np.clip(cosine, -1, 1))  # law of cosines; the arm can bend either way
     bends = np.array([bend, -bend])
     swings = np.arctan2(target[1], target[0]) - np.arctan2(second * np.sin(bends), first + second * np.cos(bends))
-    # The outer joint has stops and must not go through them.
+    # The outer joint has stops and cannot turn through them.
     ways = np.stack([wrapped(swings - position[0]), bends - wrapped(position[1])], axis=1)
     return ways[np.argmin(np.abs(ways).max(axis=1))]
 
 
 def wrapped(angle: Any) -> Any:
-    """The same angle in [-pi, pi)."""
+    """Returns the same angle in [-pi, pi)."""
     return (angle + np.pi) % (2 * np.pi) - np.pi
 
 
 def reacher() -> Features:
-    """Gymnasium's Reacher: angles to go (2,) and angular velocities (2,)."""
+    """Returns the features of Gymnasium's Reacher: angles to turn (2,) and angular velocities (2,)."""
 
     def features(observation: np.ndarray, timestep: int) -> np.ndarray:
         position = np.arctan2(observation[2:4], observation[:2])
@@ -73,7 +73,7 @@ def reacher() -> Features:
 
 
 def dm_reacher() -> Features:
-    """dm_control's reacher: angles to go (2,) and angular velocities (2,)."""
+    """Returns the features of dm_control's reacher: angles to turn (2,) and angular velocities (2,)."""
 
     def features(observation: dict[str, np.ndarray], timestep: int) -> np.ndarray:
         inner, outer = observation["position"][0], observation["position"].sum()
@@ -91,10 +91,10 @@ def _pusher_arm() -> tuple[mujoco.MjModel, mujoco.MjData]:
 
 
 def pusher() -> Features:
-    """Gymnasium's Pusher, as torques of its seven joints (4 x 7,): three pulls on the hand and the joints' velocities.
+    """Returns the features of Gymnasium's Pusher, (4 x 7,): torques of its seven joints for three pulls, and their velocities.
 
-    The pulls go to the object, against the side of the object that faces the goal, and so from the object to the goal; each
-    becomes torques by the transposed Jacobian of the hand.
+    The pulls act on the hand: towards the object, away from the goal, and from the object to the goal. The transposed
+    Jacobian of the hand turns each into torques.
     """
     model, data = _pusher_arm()
     hand = model.body("tips_arm").id
@@ -115,14 +115,15 @@ def pusher() -> Features:
 
 
 def swing_up(stiffness: float, catch: float) -> Features:
-    """A pole with or without a cart: what matters near the top, then what matters elsewhere; the others are 0.
+    """Returns the features of a pole with or without a cart: one part for near the top, one for elsewhere.
 
-    The first half is the angle, its rate, and the cart's place and speed; the second half the energy that the pole lacks,
-    directed so that pushing along it helps, and again the cart's place and speed.
+    The part that does not apply is (nearly) 0. The first part is the angle, its rate, and the cart's position and speed; the
+    second is the energy that the pole lacks, with the sign of the push that adds it, and the cart's position and speed.
 
     Args:
-        stiffness: gravity's angular acceleration of a level pole, in rad/s^2.
-        catch: half the width of what is near, in radians; an angular velocity counts as the angle that it falls from.
+        stiffness: angular acceleration of a horizontal pole by gravity, in rad/s^2.
+        catch: half the width of the region near the top, in radians; an angular velocity counts as the angle from which a
+            pole falls to reach it.
     """
 
     def features(observation: dict[str, np.ndarray], timestep: int) -> np.ndarray:
@@ -133,7 +134,7 @@ def swing_up(stiffness: float, catch: float) -> Features:
             cart = np.array([place, speed])
         angle = np.arctan2(sine, cosine)
         energy = rate**2 / (2 * stiffness) + cosine - 1  # 0 at rest at the top, -2 at the bottom
-        # A cart moves the pole by its acceleration, against it and less the further from upright; a torque acts directly.
+        # A cart's acceleration turns the pole the other way, and less the further it is from upright; a torque acts directly.
         lever = cosine if len(cart) else -1.0
         pump = np.clip(energy, -1, 1) * np.tanh(rate * lever)
         distance = abs(angle + rate / stiffness**0.5) + abs(angle) - 2 * catch

@@ -1,4 +1,4 @@
-"""An expert for MiniGrid that goes by what it has seen."""
+"""An expert for MiniGrid that plans over the cells it has seen."""
 
 import re
 from collections.abc import Collection
@@ -15,26 +15,26 @@ from gato_lightning.errors import ExpertFailure
 
 THING = re.compile(rf"({'|'.join(COLOR_NAMES)}) (ball|box|door|key)")
 ROOM = re.compile(r"(\w+) room\b")
-CLEARING = 10  # about the steps that it takes to put a thing out of the way
-UNKNOWN = 2  # a cell not seen may turn out to be a wall
+CLEARING = 10  # cost of a cell with a thing: about the steps needed to move it out of the way
+UNKNOWN = 2  # cost of an unseen cell, which may turn out to be a wall
 
 
 class Explorer:
-    """Plans over the cells that it has seen, at each step anew: subgoals in a fixed order, the cheapest way to each.
+    """Plans at each step over the cells that it has seen: subgoals in a fixed order, and the cheapest path to each.
 
-    A planner with the whole state would walk straight to what the pupil cannot see, and teach guessing. This one knows no more
-    than who has had the same views: the map that they make up, and the mission. As long as what the mission names was not
-    seen, it goes to the nearest cell from which it faces an unseen one. What is the same in all episodes of a level counts
-    as seen: where the goal is, if it is always in the same corner. Cells on the way to it that were not seen are taken to
-    be free (Koenig & Likhachev 2002, D* Lite), but never entered unseen.
+    A planner with the whole state would walk straight to things that the trained agent cannot see, and so teach guessing.
+    This expert knows only the map of what it has seen, and the mission. Until it has seen what the mission names, it goes to
+    the nearest cell from which it faces an unseen one. What is the same in all episodes of a level counts as seen: the goal's
+    position, if it is always in the same corner. Unseen cells on the path to it are assumed to be free (Koenig & Likhachev
+    2002, D* Lite), but never entered unseen.
 
     Args:
-        env: whose episode has begun.
-        goal: where the goal is, if that counts as seen.
-        moving: whether balls move by themselves: then it forgets those out of view, and waits where they stop it.
+        env: the environment, at the beginning of an episode.
+        goal: position of the goal, if that counts as seen.
+        moving: whether balls move by themselves; then the expert forgets balls out of view, and waits if they block it.
 
     Raises:
-        ExpertFailure: a mission of an unknown kind; when called, nowhere left to go.
+        ExpertFailure: if the mission is of an unknown kind; when called, if there is nowhere left to go.
     """
 
     def __init__(self, env: PartialView, goal: Position | None = None, moving: bool = False) -> None:
@@ -58,10 +58,10 @@ class Explorer:
         if not found:
             raise ExpertFailure(f"the expert has no plan for the mission '{mission}'")
         self.plan = plans[found[0]]
-        self.opens = found[0] in ("goal", "pick up the", "open the door")  # elsewhere an opened door may end the episode
-        self.clears = self.opens and not moving  # elsewhere a thing picked up may
+        self.opens = found[0] in ("goal", "pick up the", "open the door")  # in others, opening a door may end the episode
+        self.clears = self.opens and not moving  # in others, picking up a thing may end the episode
         self.avoided: set[Position] = set()
-        self.way: set[Position] = set()  # the cells of the latest
+        self.way: set[Position] = set()  # the cells of the latest path
         self.dropping = False
 
     def __call__(self, observation: Any, executed: int | None) -> int:
@@ -76,17 +76,17 @@ class Explorer:
 
     @property
     def carried(self) -> Any:
-        """What the agent carries; None: nothing."""
+        """The thing that the agent carries, or None."""
         return self.world.carrying
 
-    # Missions: what to do next
+    # Missions: each method returns the next action
 
     def _reach(self) -> int | None:
         return self._do(self.map.find("goal"), Actions.forward)
 
     def _pick_up(self) -> int | None:
         if self.carried and self.carried.type != "key":
-            return self._put_down()  # it stood in the way
+            return self._put_down()  # it was in the way
         return self._do(self.map.find(*self.named[0]), Actions.pickup)
 
     def _unlock(self) -> int | None:
@@ -108,17 +108,17 @@ class Explorer:
         return self._do(self.map.find(*self.named[0]), Actions.done)
 
     def _match(self) -> int | None:
-        """The thing in the first column tells which of the others to go to; to come beside the wrong one ends the episode."""
+        """Goes to the object that matches the one in the first column; a cell beside a wrong one would end the episode."""
         things = self.map.find("key") + self.map.find("ball")
         sought = [self.map.cells[place].kind for place in things if place[0] == 1]
         right = [place for place in things if place[0] > 1 and self.map.cells[place].kind in sought]
         self.avoided = {beside for place in things if place[0] > 1 and place not in right for beside in neighbours(place)}
         return self._do(right, Actions.forward)
 
-    # Subgoals: each gives an action, or None where it cannot be pursued
+    # Subgoals: each method returns an action, or None if the subgoal cannot be pursued
 
     def _do(self, targets: Collection[Position], action: int) -> int | None:
-        """Faces one of the targets and acts on it; looks for a way to them otherwise, and for them."""
+        """Faces one of the targets and acts on it; without a path to a target, searches for a path or for targets."""
         subgoals = (
             partial(self._face, targets, action),
             self._use_key,
@@ -132,7 +132,7 @@ class Explorer:
         return next((act for subgoal in subgoals if subgoal and (act := subgoal()) is not None), None)
 
     def _use_key(self) -> int | None:
-        """Opens a locked door that was seen: clears the way to it, fetches the key, turns it."""
+        """Opens a seen, locked door: clears the path to it, fetches the key, and unlocks the door."""
         doors = [place for place in self.map.find("door") if self.map.cells[place].state == 2]
         key = self.carried.color if self.carried and self.carried.type == "key" else None
         if mine := [place for place in doors if self.map.cells[place].colour == key]:
@@ -147,16 +147,16 @@ class Explorer:
         return None
 
     def _open_box(self) -> int | None:
-        """A box that the mission does not name may hide a key."""
+        """Opens a box that the mission does not name, which may hide a key."""
         boxes = self.map.find("box") if self.clears and "box" not in dict(self.named) else []
         return self._face_clear(boxes, Actions.toggle)
 
     def _explore(self, only: str | None = None, clearing: int | None = None) -> int | None:
-        """To the nearest pose that faces an unseen cell; through closed doors of the colour `only`, where that is given."""
+        """Goes to the nearest pose that faces an unseen cell; through closed doors only of the colour `only`, if given."""
         return self._go(lambda pose: self.map.unseen(ahead(pose)[:2]), partial(self._cost, only=only, clearing=clearing))
 
     def _put_down(self) -> int | None:
-        """Drops what is carried where it stands in nobody's way: not beside a door, and not on the latest way."""
+        """Drops the carried thing where it is not in the way: not on the latest path and, if possible, not beside a door."""
         self.dropping = True
         way = self.way
         empty = set(self.map.find("empty")) - way
@@ -170,14 +170,21 @@ class Explorer:
     # Moves
 
     def _face_clear(self, targets: Collection[Position], action: int) -> int | None:
-        """Faces and acts; only where no way is free, clears one."""
+        """Faces a target and acts on it; clears a path only if no path is free."""
         ways = (self._face(targets, action, clearing=clearing) for clearing in (None, CLEARING))
         return next((act for act in ways if act is not None), None)
 
     def _face(
         self, targets: Collection[Position], action: int, unseen: int | None = None, clearing: int | None = None
     ) -> int | None:
-        """Goes to face the nearest target, then acts on it. Costs of cells not seen and of things on the way; None: no way."""
+        """Goes to face the nearest target, then acts on it.
+
+        Args:
+            targets: positions to face.
+            action: what to do there.
+            unseen: cost of an unseen cell; None: no path leads through it.
+            clearing: cost of a thing on the path; None: no path leads through it.
+        """
         if not targets:
             return None
         chosen = self._go(
@@ -186,7 +193,7 @@ class Explorer:
         return self._put_down() if chosen == Actions.pickup and self.carried else chosen
 
     def _go(self, arrived: Any, cost: Any, action: int | None = None) -> int | None:
-        """The first step of the cheapest way; `action` where the way is at its end."""
+        """Returns the first action of the cheapest path; `action` if the agent has arrived, None if there is no path."""
         path = self.map.way(arrived, cost)
         if not path:
             return action if path is not None else None
@@ -205,7 +212,7 @@ class Explorer:
     def _cost(
         self, place: Position, only: str | None = None, unseen: int | None = None, clearing: int | None = None
     ) -> int | None:
-        """Of walking into a cell; None: it cannot be walked into."""
+        """Returns the cost of walking into a cell; None: impossible."""
         cell = self.map.cells.get(place)
         if cell is None:
             return unseen if self.map.unseen(place) else None

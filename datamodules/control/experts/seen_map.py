@@ -1,4 +1,4 @@
-"""What an agent in a grid world has seen so far, and the cheapest ways through it."""
+"""A map of what an agent in a grid world has seen so far, with a search for the cheapest paths through it."""
 
 import heapq
 from collections.abc import Callable, Iterable
@@ -14,12 +14,12 @@ Position = tuple[int, int]  # column and row
 
 
 class Cell(NamedTuple):
-    """What is in a cell.
+    """The content of a cell.
 
     Args:
-        kind: such as `empty`, `wall`, `door` or `key`.
-        colour: of it.
-        state: of a door: 0 open, 1 closed, 2 locked.
+        kind: kind of thing, such as `empty`, `wall`, `door` or `key`.
+        colour: colour of the thing.
+        state: state of a door: 0 open, 1 closed, 2 locked.
     """
 
     kind: str
@@ -28,12 +28,12 @@ class Cell(NamedTuple):
 
     @property
     def is_free(self) -> bool:
-        """Whether the agent can stand there and live."""
+        """Whether the agent can stand here without ending the episode."""
         return self.kind in ("empty", "floor", "goal") or (self.kind == "door" and self.state == 0)
 
     @property
     def is_movable(self) -> bool:
-        """Whether the agent can pick it up."""
+        """Whether the agent can pick the thing up."""
         return self.kind in ("ball", "box", "key")
 
 
@@ -41,14 +41,14 @@ CELLS = [Cell(IDX_TO_OBJECT[kind], IDX_TO_COLOR[colour], state) for kind, colour
 
 
 class SeenMap:
-    """The cells that were seen, as they looked last.
+    """The seen cells, as they looked when last seen.
 
     Args:
-        view: of the agent, whose episode begins.
+        view: view of the agent, at the beginning of an episode.
 
     Attributes:
-        cells: by position; what was never seen is not among them.
-        pose: where the agent stands and which way it faces.
+        cells: the seen cells by position.
+        pose: position and direction of the agent.
     """
 
     def __init__(self, view: PartialView) -> None:
@@ -57,17 +57,17 @@ class SeenMap:
         self.look()
 
     def add_goal(self, place: Position) -> None:
-        """Takes the goal's place as seen."""
+        """Marks the goal's position as seen."""
         self.cells[place] = Cell("goal", "green", 0)
 
     def look(self, forgetting: str | None = None) -> None:
-        """Adds what is in view now; forgets things of a kind that were in view before."""
+        """Adds the cells in view; before that, removes all things of the kind `forgetting` from the map."""
         for place in self.find(forgetting) if forgetting else ():
             self.cells[place] = CELLS[EMPTY]
         world: Any = self.world
         x, y = (int(value) for value in world.agent_pos)
         self.pose: Pose = (x, y, int(world.agent_dir))
-        own = self.cells.get((x, y), CELLS[EMPTY])  # the view shows what is carried there
+        own = self.cells.get((x, y), CELLS[EMPTY])  # at the agent's cell the view shows the carried thing
         width, outside = world.width, world.width * world.height
         for place, code in zip(places(world).ravel().tolist(), self.view.codes.ravel().tolist(), strict=True):
             if code != UNSEEN and place != outside:
@@ -75,22 +75,22 @@ class SeenMap:
         self.cells[x, y] = own
 
     def find(self, kind: str, colour: str | None = None) -> list[Position]:
-        """Where things of a kind and colour are, None being any."""
+        """Returns the positions of things of a kind and colour; None: any colour."""
         return [place for place, cell in self.cells.items() if cell.kind == kind and colour in (None, cell.colour)]
 
     def unseen(self, place: Position) -> bool:
-        """Whether a cell of the grid was never seen."""
+        """Returns whether a position is in the grid and was never seen."""
         return place not in self.cells and 0 <= place[0] < self.world.width and 0 <= place[1] < self.world.height
 
     def way(self, arrived: Callable[[Pose], bool], cost: Callable[[Position], int | None]) -> list[Pose] | None:
-        """The cheapest way from where the agent stands (Dijkstra 1959); of equally cheap ones, walking on comes first.
+        """Finds the cheapest path from the agent's pose (Dijkstra 1959); of equally cheap ones, walking on comes first.
 
         Args:
-            arrived: whether a pose is an aim.
-            cost: of walking into a cell, 1 or more; None: it cannot be walked into. A turn costs 1.
+            arrived: function that returns whether a pose is a target.
+            cost: function that returns the cost of walking into a cell, 1 or more; None: impossible. A turn costs 1.
 
         Returns:
-            The poses behind the present one; None where there is no way.
+            The poses after the present one; None if there is no path.
         """
         before: dict[Pose, Pose | None] = {}
         queue: list[tuple[int, int, Pose, Pose | None]] = [(0, 0, self.pose, None)]
@@ -118,6 +118,6 @@ def _path(before: dict[Pose, Pose | None], pose: Pose) -> list[Pose]:
 
 
 def neighbours(place: Position) -> Iterable[Position]:
-    """The four cells beside one."""
+    """Returns the positions of the four adjacent cells."""
     x, y = place
     return (x + 1, y), (x, y + 1), (x - 1, y), (x, y - 1)

@@ -23,15 +23,15 @@ PACKAGES = {
     **dict.fromkeys(("ARS", "CrossQ", "MaskablePPO", "QRDQN", "RecurrentPPO", "TQC", "TRPO"), "sb3_contrib"),
 }
 _INSTALLED_AS = {"stable_baselines3": "Stable-Baselines3", "sb3_contrib": "sb3-contrib"}
-# The modules whose policies belong to one algorithm. DDPG is a TD3 with other settings, and acts alike.
+# Modules whose policies belong to a single algorithm. DDPG is TD3 with other settings, and acts in the same way.
 _BY_POLICY = {
     **{f"stable_baselines3.{name.lower()}.policies": name for name in ("DQN", "SAC", "TD3")},
     **{f"sb3_contrib.{name.lower()}.policies": name for name in ("ARS", "CrossQ", "QRDQN", "TQC")},
     "sb3_contrib.common.maskable.policies": "MaskablePPO",
     "sb3_contrib.common.recurrent.policies": "RecurrentPPO",
 }
-# Settings that tell the algorithm where the policy's class does not, as several share it or it is the user's own; the first
-# that a file has all of decide.
+# Settings that identify the algorithm if the policy's class does not, because several share it or it is the user's own. The
+# first entry whose settings are all in a file decides.
 _BY_SETTINGS = {
     ("cg_max_steps",): "TRPO",
     ("n_delta",): "ARS",
@@ -47,18 +47,19 @@ _BY_SETTINGS = {
 
 
 class StableBaselines:
-    """A model that acts greedily; read from its file before the first action, in the process that acts.
+    """A policy that acts greedily by a saved model, which the acting process loads before its first action.
 
-    Observations are normalised by the statistics of VecNormalize that lie beside the file, see `statistics_beside`.
+    Observations are normalised by the VecNormalize statistics beside the file, see `statistics_beside`.
 
     Args:
-        file: what the model's `save` wrote.
+        file: file written by the model's `save`.
 
     Attributes:
-        files: the model's and that of the statistics, if there is one.
+        files: the file of the model, and that of the statistics if there is one.
 
     Raises:
-        UserError: there is no such file, it is no such model, its package is not installed, or its statistics cannot be told.
+        UserError: if there is no such file, it is not such a model, its package is not installed, or several files of
+            statistics are beside it.
     """
 
     def __init__(self, file: str) -> None:
@@ -66,7 +67,7 @@ class StableBaselines:
         try:
             self.algorithm = algorithm(json.loads(zipfile.ZipFile(path).read("data")))
         except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
-            raise UserError(f"policy {file}: no model of Stable-Baselines3 ({error})") from error
+            raise UserError(f"policy {file}: not a Stable-Baselines3 model ({error})") from error
         if self.algorithm is None:
             raise UserError(f"policy {file}: a model of an unknown algorithm; known: {', '.join(sorted(PACKAGES))}")
         package = PACKAGES[self.algorithm]
@@ -78,12 +79,12 @@ class StableBaselines:
         self.files = [path, beside] if beside else [path]
 
     def __call__(self, env: gymnasium.Env) -> Callable[[Any], Any]:
-        """What acts in the episode that has just begun."""
+        """Returns the function that acts in the episode that has just begun."""
         if self.statistics:
             self.statistics.check(env.observation_space)
         if self.algorithm == "MaskablePPO" and not env.has_wrapper_attr("action_masks"):
             raise UserError(f"policy {self.files[0]}: a MaskablePPO, but the environment has no `action_masks`")
-        state: Any = None  # of a recurrent policy
+        state: Any = None  # state of a recurrent policy
 
         def act(observation: Any) -> Any:
             nonlocal state
@@ -98,17 +99,17 @@ class StableBaselines:
     @cached_property
     def _model(self) -> Any:
         if multiprocessing.parent_process() is not None:
-            torch.set_num_threads(1)  # the threads of torch do not survive a fork
+            torch.set_num_threads(1)  # torch's threads do not survive a fork
         assert self.algorithm is not None
         package = importlib.import_module(PACKAGES[self.algorithm])
         return getattr(package, self.algorithm).load(self.files[0], device="cpu")
 
 
 def algorithm(settings: dict[str, Any]) -> str | None:
-    """Which algorithm a file's settings are of, by the class of its policy; None if it is none of `PACKAGES`.
+    """Returns the algorithm of a file's settings, found by the class of its policy; None if it is not in `PACKAGES`.
 
     Args:
-        settings: the JSON of the file, in which classes are named and pickled: only the names are read.
+        settings: the JSON of the file. It contains classes by name and pickled; only the names are read.
     """
     module = settings["policy_class"]["__module__"]
     if module in _BY_POLICY:
@@ -119,6 +120,6 @@ def algorithm(settings: dict[str, Any]) -> str | None:
     told = next((name for marks, name in _BY_SETTINGS.items() if settings.keys() >= set(marks)), None)
     if told != "PPO" or shared:
         return told
-    # The PPOs with masks and with memory have the same settings and other buffers; the latter leaves its unnamed.
+    # MaskablePPO and RecurrentPPO have the settings of PPO but other buffers; RecurrentPPO does not save its buffer's name.
     buffer = settings["rollout_buffer_class"]
     return "RecurrentPPO" if buffer is None else "MaskablePPO" if "maskable" in buffer["__module__"] else "PPO"

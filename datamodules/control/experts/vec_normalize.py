@@ -1,4 +1,4 @@
-"""Statistics of Stable-Baselines3's VecNormalize, by which a policy's observations were normalised in its training."""
+"""Statistics of Stable-Baselines3's VecNormalize, which normalised a policy's observations in its training."""
 
 import pickle
 import re
@@ -11,7 +11,7 @@ import numpy as np
 
 from gato_lightning.errors import UserError
 
-# What a pickled array consists of. All else becomes a `_Record`, which does nothing: reading runs no code.
+# The classes and functions of a pickled array. All others become a `_Record`, which does nothing, so reading runs no code.
 _ARRAYS = {("numpy", "ndarray"), ("numpy", "dtype")} | {("numpy._core.multiarray", name) for name in ("_reconstruct", "scalar")}
 _ARRAYS |= {("numpy._core.numeric", "_frombuffer")}  # in pickles of protocol 5
 
@@ -20,10 +20,10 @@ class VecNormalize:
     """Normalises observations: (observation - mean) / deviation, clipped, as float32.
 
     Args:
-        file: what `VecNormalize.save` wrote.
+        file: file written by `VecNormalize.save`.
 
     Raises:
-        UserError: something else is in the file.
+        UserError: if the file holds something else.
     """
 
     def __init__(self, file: Path) -> None:
@@ -33,17 +33,17 @@ class VecNormalize:
                 saved = vars(_Unpickler(opened).load())
             self.epsilon, self.clip = saved["epsilon"], saved["clip_obs"]
             found = saved["obs_rms"] if saved["norm_obs"] else {}
-            # Under None, those of an observation that is one array.
+            # The key None stands for an observation that is one array.
             parts = {None: found} if hasattr(found, "mean") else found
             self.moments = {key: (one.mean, one.var) for key, one in parts.items()}
         except Exception as error:  # pickle raises whatever a damaged file leads to
-            raise UserError(f"{file}: no statistics of VecNormalize ({type(error).__name__}: {error})") from error
+            raise UserError(f"{file}: not statistics of VecNormalize ({type(error).__name__}: {error})") from error
 
     def check(self, space: gymnasium.Space) -> None:
-        """Whether the statistics are of such observations.
+        """Checks that the statistics match an observation space.
 
         Raises:
-            UserError: they are not.
+            UserError: if they do not.
         """
         parts = dict(space.spaces) if isinstance(space, gymnasium.spaces.Dict) else {None: space}
         for key, (mean, _) in self.moments.items():
@@ -55,7 +55,7 @@ class VecNormalize:
                 )
 
     def __call__(self, observation: Any) -> Any:
-        """The observation as the policy knows it."""
+        """Returns the normalised observation."""
         if not isinstance(observation, Mapping):
             return self._normalised(observation, *self.moments[None]) if self.moments else observation
         return {**observation, **{key: self._normalised(observation[key], *both) for key, both in self.moments.items()}}
@@ -65,13 +65,13 @@ class VecNormalize:
 
 
 def statistics_beside(model: Path) -> Path | None:
-    """The file of statistics that belongs to a model's file, if there is one.
+    """Returns the file of statistics that belongs to a model's file, or None.
 
-    That is `vecnormalize.pkl` or `vec_normalize.pkl` in its folder, or where RL Zoo puts it: in a folder there with a
-    `config.yml`; and for a checkpoint of Stable-Baselines3, `x_100_steps.zip`, the file `x_vecnormalize_100_steps.pkl`.
+    This is `vecnormalize.pkl` or `vec_normalize.pkl` in the model's folder, or, as RL Zoo does, in a folder inside it with a
+    `config.yml`. For a checkpoint `x_100_steps.zip` of Stable-Baselines3 it is `x_vecnormalize_100_steps.pkl`.
 
     Raises:
-        UserError: there are several.
+        UserError: if there are several.
     """
     own = model.with_name(re.sub(r"(\d+_steps)$", r"vecnormalize_\1", model.stem) + ".pkl")
     if own.name != f"{model.stem}.pkl" and own.exists():
@@ -84,7 +84,7 @@ def statistics_beside(model: Path) -> Path | None:
 
 
 class _Record(dict[Any, Any]):
-    """Stands for any object, a mapping among them: its attributes."""
+    """Replaces any object, including mappings, and holds its attributes."""
 
     def __init__(self, *args: Any) -> None:
         pass

@@ -169,11 +169,11 @@ def test_a_task_of_which_nothing_is_left_is_told_and_the_others_are_collected(ro
         (["--tasks", "babyai-goto-lokal"], "unknown task 'babyai-goto-lokal'; did you mean babyai-goto-local?"),
         (["--suite", "metaword"], "unknown suite 'metaword'; did you mean metaworld?"),
         ([], "nothing to collect: expected --suite, --tasks, --all, or --env with --policy"),
-        (["--env", "CartPole-v1"], "--env and --policy belong together"),
+        (["--env", "CartPole-v1"], "--env and --policy must be given together"),
         (["--tasks", "taxi", "--episodes", "0"], "episodes: 0, expected a whole number, 1 or more"),
         (["--env", "CartPole-v1", "--policy", "math.cos"], "policy 'math.cos': expected package.module:name"),
         (["--env", "CartPole-v1", "--policy", "math:cosine"], "policy 'math:cosine': math has no function or class 'cosine'"),
-        (["--env", "CartPole-v1", "--policy", "none.zip"], "policy none.zip: no model of Stable-Baselines3"),
+        (["--env", "CartPole-v1", "--policy", "none.zip"], "policy none.zip: not a Stable-Baselines3 model"),
         (
             ["--env", "CartPole-v7", "--policy", "math:cos"],
             "unknown gymnasium environment 'CartPole-v7'; did you mean CartPole-v",

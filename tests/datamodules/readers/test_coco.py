@@ -29,7 +29,7 @@ def test_a_link_cannot_lead_out_of_the_image_folder(tmp_path: Path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b'{"images": [],\n "annotations": [}', r"captions\.json, line 2, column 18: no JSON"),
+        (b'{"images": [],\n "annotations": [}', r"captions\.json, line 2, column 18: not JSON"),
         (b'{"images": []}', r"captions\.json: expected an object with a list 'annotations'"),
         (b"[]", r"captions\.json: expected an object with a list 'images'"),
         (b'{"images": "caf\xe9"}', r"captions\.json: not UTF-8 at byte 15"),

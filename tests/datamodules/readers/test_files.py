@@ -23,7 +23,7 @@ def test_lines_are_read_and_faults_named_in_every_packing(tmp_path, suffix):
     assert rows == [(f"{path}:1", {"a": 1}), (f"{path}:3", {"a": 2}), (f"{path}:7", {"a": 4})]
     told = [one.message for one in found if isinstance(one, Fault)]
     assert [line.removeprefix(f"{path}:")[:1] for line in told] == ["4", "5", "6"]
-    assert "no JSON" in told[0]
+    assert "not JSON" in told[0]
     assert "expected a JSON object" in told[1]
     assert "not UTF-8" in told[2]
 

@@ -85,7 +85,7 @@ def test_windows_are_drawn_from_dialogues(tmp_path: Path):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (b'{"messages": [', r"d\.jsonl:3: no JSON \(Expecting value at column 15\)"),
+        (b'{"messages": [', r"d\.jsonl:3: not JSON \(Expecting value at column 15\)"),
         (b'{"messages": "caf\xe9"}', r"d\.jsonl:3: not UTF-8 at byte 17 of the line"),
         (b"[]", r"d\.jsonl:3: expected a JSON object"),
         (b"{}", r"d\.jsonl:3: expected a list of objects under 'messages'"),

@@ -137,7 +137,7 @@ def test_statistics_that_do_not_fit_are_refused_in_one_line(tmp_path):
 def test_reading_statistics_runs_no_code(tmp_path):
     _, file = saved("PPO", tmp_path)
     (tmp_path / "vecnormalize.pkl").write_bytes(pickle.dumps(_Bomb(tmp_path / "exploded")))
-    with pytest.raises(UserError, match="no statistics of VecNormalize"):
+    with pytest.raises(UserError, match="not statistics of VecNormalize"):
         StableBaselines(file)
     assert not (tmp_path / "exploded").exists()
 
