@@ -12,6 +12,7 @@ COMMANDS = {
     "caption": "gato_lightning.cli.write_commands:caption",
     "answer": "gato_lightning.cli.write_commands:answer",
     "chat": "gato_lightning.cli.write_commands:chat",
+    "serve": "gato_lightning.serving.serve_command:serve",
     "tokenizer": "gato_lightning.cli.write_commands:tokenizer",
 }
 

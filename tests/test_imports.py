@@ -18,7 +18,10 @@ ALLOWED = {
 
 # The rooms of each package, lowest first: a room imports itself and those before it.
 ROOMS = {
-    "gato_lightning": ["errors", "common", "tokens", "sequences", "model", "acting", "evaluation", "training", "cli"],
+    "gato_lightning": [
+        *("errors", "common", "tokens", "sequences", "model", "acting", "serving", "evaluation", "training"),
+        "cli",
+    ],
     "datamodules": ["base", "readers", "text", "vision", "control", "collecting", "mixture", "command_line"],
     "callbacks": [
         "scoring",

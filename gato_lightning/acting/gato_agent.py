@@ -143,6 +143,11 @@ class GatoAgent(ModelHubMixin):
         best = Reference(max(episode.total_reward for episode in episodes), len(episodes))
         self.tasks[name] = _task(name, "own", tokenizer, EpisodeStore(folder), timesteps, best, Reference(0.0, 0))
 
+    def remove_task(self, name: str) -> None:
+        """Forgets a task that was added, with its demonstrations; one that is not there is none to forget."""
+        self.tasks.pop(name, None)
+        shutil.rmtree(Path(self._own.name) / name, ignore_errors=True)
+
     def _save_pretrained(self, save_directory: Path) -> None:
         """Writes the folder that `from_pretrained` reads; called by `save_pretrained` and `push_to_hub`."""
         if self.folder is None:
