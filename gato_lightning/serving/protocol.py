@@ -173,6 +173,8 @@ def _unpack_array(value: dict[Any, Any]) -> Any:
         raise ValueError(f"an array of {dtype}")
     if b"__npgeneric__" in value:
         return dtype.type(value[b"data"])
+    if min(value[b"shape"], default=0) < 0:  # NumPy takes -1 for a length of its own choice
+        raise ValueError(f"an array of shape {value[b'shape']}")
     array: np.ndarray = np.ndarray(buffer=value[b"data"], dtype=dtype, shape=value[b"shape"])
     if array.nbytes != len(value[b"data"]):
         raise ValueError(f"{len(value[b'data'])} bytes for an array of {dtype} and shape {array.shape}")
