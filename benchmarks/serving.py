@@ -70,7 +70,7 @@ def _clients(pipe: Connection) -> None:
 
 @contextmanager
 def client_process() -> Iterator[Connection]:
-    """A process of clients, which takes (port, clients, seconds, numbers of an observation) and gives seconds of each request."""
+    """A process of clients: takes (port, clients, seconds, numbers of an observation), gives the seconds of each request."""
     here, there = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=_clients, args=(there,))
     process.start()
