@@ -123,7 +123,7 @@ class EnvironmentTask(TaskDataModule):
         """Returns whether an unfinished episode is cut after `steps` steps; logs a warning once per process."""
         if steps < self.max_episode_steps:
             return False
-        if not self._told_cut:
+        if not self._warned_of_cut:
             name = getattr(self, "name", None) or type(self).__name__  # without a mixture, a task has none
             log.warning("task %s: episodes are cut after %d steps (max_episode_steps)", name, steps)
         self._warned_of_cut = True

@@ -57,8 +57,8 @@ class GymDataModule(ControlDataModule):
         if env_id not in self.env_ids():
             raise unknown(f"{self.domain} environment", env_id, self.env_ids())
         self.env_id, self.env_kwargs = env_id, env_kwargs or {}
-        self._limit = max_episode_steps or gymnasium.spec(env_id).max_episode_steps
-        if self._limit is None:
+        self._limit = max_episode_steps
+        if self.env.spec is not None and self.env.spec.max_episode_steps is None:
             self.max_episode_steps = NO_LIMIT
         self.observation_space, self.action_space = self.env.observation_space, self.env.action_space
 
@@ -67,7 +67,7 @@ class GymDataModule(ControlDataModule):
         raise NotImplementedError
 
     def make_env(self, render_mode: str | None = None) -> gymnasium.Env:
-        settings = {"max_episode_steps": self._limit, **self.env_kwargs}
+        settings = {**({"max_episode_steps": self._limit} if self._limit else {}), **self.env_kwargs}
         try:
             # Gymnasium's checker of environments under development slows each step down.
             env = gymnasium.make(self.env_id, render_mode=render_mode, disable_env_checker=True, **settings)

@@ -1,16 +1,27 @@
 """Means of losses by task and by modality, over all ranks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
-from torchmetrics import Metric
+from torchmetrics import MeanMetric, Metric
 
 from gato_lightning.sequences.batch import TokenBatch
 from gato_lightning.tokens.vocabulary import Kind
 
 
-class GroupMeans(Metric):
+class FullPrecision(Metric):
+    """Keeps the precision of its sums when the module around it is brought to another one (`trainer.precision: bf16-true`)."""
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], exclude_state: Sequence[str] = "") -> nn.Module:
+        return super()._apply(lambda tensor: fn(tensor).to(tensor.dtype), exclude_state)
+
+
+class TokenMean(FullPrecision, MeanMetric):
+    """The mean of all values, over all ranks."""
+
+
+class GroupMeans(FullPrecision):
     """Means of values by group, since the last `reset`.
 
     Args:

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from lightning import LightningModule
 from torch import Tensor
-from torchmetrics import MeanMetric
 
 from gato_lightning.errors import UserError
 from gato_lightning.model.checkpoint import MARK, check_action_bounds, check_tokenizer
@@ -17,7 +16,7 @@ from gato_lightning.model.config import GatoConfig
 from gato_lightning.model.gato import Gato
 from gato_lightning.sequences.batch import TokenBatch
 from gato_lightning.training.loss import token_losses
-from gato_lightning.training.loss_means import LossMeans
+from gato_lightning.training.loss_means import LossMeans, TokenMean
 from gato_lightning.training.optimizer import OptimizerConfig, make_optimizer
 
 LOSS_SUMS = "loss_sums"  # the key of a checkpoint for what is not yet logged of the losses
@@ -41,7 +40,7 @@ class GatoModule(LightningModule):
         datamodule = getattr(self.trainer, "datamodule", None)
         self.task_names: list[str] = datamodule.task_names if datamodule else ["task"]
         self.training_losses, self.validation_losses = LossMeans(self.task_names), LossMeans(self.task_names)
-        self.val_loss = MeanMetric()
+        self.val_loss = TokenMean()
         self._predicted = torch.zeros(())  # tokens since the last step of the optimiser, on this rank
 
     def configure_optimizers(self) -> Any:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gato_lightning.training.loss_means import GroupMeans, LossMeans
+from gato_lightning.training.loss_means import GroupMeans, LossMeans, TokenMean
 
 
 def test_means_by_group():
@@ -37,3 +37,12 @@ def test_sums_as_plain_values_are_added_by_name():
     resumed.add_named(means.named(means.sums()))
     assert resumed.take("train") == {"train/loss/b": 4.0}
     assert means.by_task.compute() == {"a": 1.0, "b": 3.0}
+
+
+def test_sums_stay_exact_in_a_module_of_half_precision():
+    module = torch.nn.ModuleDict({"losses": LossMeans(["a"]), "all": TokenMean()}).to(torch.bfloat16)
+    for _ in range(1000):
+        module["losses"].by_task.update(torch.tensor([0]), torch.tensor([1.0], dtype=torch.bfloat16))
+        module["all"].update(torch.tensor([1.0], dtype=torch.bfloat16))
+    assert module["losses"].by_task.count.tolist() == [1000.0]
+    assert module["all"].weight == 1000.0

@@ -86,3 +86,10 @@ def test_a_resumed_run_logs_the_losses_of_an_uninterrupted_one(tmp_path, cache, 
         killed.fit(module(), data(cache))
     trainer(tmp_path, logger=after, **settings).fit(module(), data(cache), ckpt_path=tmp_path / "last.ckpt")
     assert before.rows | after.rows == whole.rows
+
+
+@pytest.mark.parametrize("precision", ["32-true", "64-true", "bf16-true", "bf16-mixed", "16-mixed"])
+def test_a_step_is_made_and_validated_in_each_precision(tmp_path, cache, precision):
+    run = trainer(tmp_path, precision=precision, max_steps=2)
+    run.fit(module(), data(cache))
+    assert torch.isfinite(run.callback_metrics["val/loss"])
