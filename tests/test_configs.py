@@ -132,8 +132,8 @@ def test_help_and_printed_settings_show_ranges_and_plain_defaults(capsys):
         run.main(["fit", "--help"])
     shown = " ".join(capsys.readouterr().out.split())
     assert (
-        "--data.batch_size BATCH_SIZE sequences a step on each rank, 1 or more. (type: Annotated[int, 1 or more], default: 8)"
-        in shown
+        "--data.batch_size BATCH_SIZE number of sequences per step and rank, 1 or more. "
+        "(type: Annotated[int, 1 or more], default: 8)" in shown
     )
     with pytest.raises(SystemExit):
         run.main(["fit", "--config", str(MAIN), "--print_config"])

@@ -166,7 +166,7 @@ def _own(
     if env is None and policy is None:
         return []
     if env is None or policy is None:
-        raise UserError("--env and --policy belong together")
+        raise UserError("--env and --policy must be given together")
     arguments = {"env_id": env, "policy": policy, "env_kwargs": env_kwargs, "reset_options": reset_options}
     name = name or env.rpartition("/")[2].rpartition(":")[2].lower()
     return [Task(name, "own", PolicyDataModule.domain, "datamodules.PolicyDataModule", arguments)]

@@ -22,6 +22,7 @@ class DmControlDataModule(MujocoDataModule):
     """
 
     domain = "dm-control"
+    no_limit = 1000  # told to dm_control alone, and not to Gymnasium
 
     def env_ids(self) -> Collection[str]:
         return [f"dm_control/{path.stem}" for path in EXPERTS.glob("dm_control/*.safetensors")]

@@ -6,6 +6,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
+from gato_lightning.common.settings import PositiveInt, check_settings
 from gato_lightning.errors import UserError
 
 
@@ -18,7 +19,8 @@ class FiniteTraining(Callback):
         patience: steps in a row without a finite loss, 1 or more.
     """
 
-    def __init__(self, patience: int) -> None:
+    def __init__(self, patience: PositiveInt) -> None:
+        check_settings(locals(), FiniteTraining)
         self.patience = patience
         self._broken = torch.zeros(())  # steps in a row without a finite loss
 

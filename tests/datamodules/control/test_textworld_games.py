@@ -18,7 +18,14 @@ def test_a_game_is_the_same_alone_and_among_others(game, options, tmp_path, monk
     alone = game_file(game, options, 2, 4)
     assert tmp_path in alone.parents
     assert [path.name for path in alone.parent.glob("*.z8")] == ["2.z8"]
-    for suffix in (".z8", ".json"):
-        assert alone.with_suffix(suffix).read_bytes() == among.with_suffix(suffix).read_bytes()
+    assert alone.with_suffix(".json").read_bytes() == among.with_suffix(".json").read_bytes()
+    assert _undated(alone) == _undated(among)
     written = alone.stat().st_mtime_ns
     assert game_file(game, options, 2, 4).stat().st_mtime_ns == written
+
+
+def _undated(game):
+    """The story file without the day of its compilation and the checksum over it (the Z-machine's header)."""
+    story = bytearray(game.with_suffix(".z8").read_bytes())
+    story[18:24] = story[28:30] = b""
+    return bytes(story)

@@ -115,8 +115,9 @@ def test_every_number_has_a_range(maker):
 
 @pytest.mark.parametrize(("maker", "name", "value"), CASES)
 def test_what_is_outside_its_range_is_refused_by_name(maker, name, value):
+    hints = settings(maker)
     required = {
-        key: "x"
+        key: get_args(hints[key])[0] if get_origin(hints.get(key)) is Literal else "x"
         for key, one in inspect.signature(maker).parameters.items()
         if one.default is one.empty and one.kind is not one.VAR_KEYWORD and one.kind is not one.VAR_POSITIONAL
     }

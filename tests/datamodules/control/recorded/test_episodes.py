@@ -268,7 +268,7 @@ def test_a_mistake_in_the_settings_is_told_in_a_line(folder, settings, message):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("{", r"data\.jsonl:4: no JSON"),
+        ("{", r"data\.jsonl:4: not JSON"),
         (
             json.dumps({"observation": {"x": [1, 2, 3]}, "action": 0, "reward": 0, "episode": 1}),
             "column observation.x: values of",

@@ -62,8 +62,9 @@ def test_a_stopped_training_goes_on_where_it_was(tmp_path, monkeypatch):
 
     stops: list[int] = []
     monkeypatch.setattr(trainer.ExpertTraining, "save", save)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(SystemExit) as stopped:
         train(tmp_path, 4096)
+    assert stopped.value.code == 130
     steps.clear()
     train(tmp_path, 4096)
     assert min(steps) > stops[0]
