@@ -21,6 +21,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "control.expert_task": ["ControlDataModule", "make_env"],
         "control.grid_world": ["GridWorldDataModule"],
         "control.gym_suite": ["GymDataModule"],
+        "control.highway": ["HighwayDataModule"],
         "control.metaworld": ["MetaWorldDataModule"],
         "control.minari_dataset": ["MinariDataModule"],
         "control.minigrid": ["MiniGridDataModule"],

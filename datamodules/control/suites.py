@@ -244,6 +244,13 @@ def _textworld(name: str, game: str, **options: Any) -> Task:
     return Task(f"textworld-{name}", "textgames", "textgames", where, {"game": game, "options": options}, _NOISY)
 
 
+def _driving(name: str, env_id: str, **config: Any) -> Task:
+    arguments = {"env_id": env_id, **({"config": config} if config else {})}
+    return Task(
+        f"driving-{name}", "driving", "driving", "datamodules.HighwayDataModule", arguments, {"episodes": 200, **_NOISY}
+    )
+
+
 SUITES: dict[str, tuple[Task, ...]] = {
     "babyai": tuple(map(_babyai, _BABYAI)),
     "minigrid": tuple(map(_minigrid, _MINIGRID)),
@@ -319,6 +326,18 @@ SUITES: dict[str, tuple[Task, ...]] = {
         _textworld("simple-sparse", "simple", rewards="sparse", goal="detailed"),
         _textworld("quest-3", "quest", nb_rooms=3, nb_objects=5, quest_length=3),
         _textworld("quest-5", "quest", nb_rooms=5, nb_objects=8, quest_length=5),
+    ),
+    "driving": (
+        _driving("highway", "highway-fast-v0"),
+        _driving("highway-two-lanes", "highway-fast-v0", lanes_count=2, vehicles_count=12),
+        _driving("highway-dense", "highway-fast-v0", vehicles_density=1.5),
+        _driving("merge", "merge-v1"),
+        _driving("roundabout", "roundabout-v1"),
+        _driving("u-turn", "u-turn-v1"),
+        _driving("exit", "exit-v1"),
+        _driving("racetrack", "racetrack-v1"),
+        _driving("racetrack-oval", "racetrack-oval-v1"),
+        _driving("racetrack-large", "racetrack-large-v1"),
     ),
 }
 TASKS: dict[str, Task] = {task.name: task for tasks in SUITES.values() for task in tasks}
