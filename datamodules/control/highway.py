@@ -29,7 +29,6 @@ CONFIGS: dict[str, Mapping[str, Any]] = {
     "merge-v1": {"observation": _ON_ROADS},
     "roundabout-v1": {"observation": _in_turns(100, 15, 6)},
     "u-turn-v1": {"observation": _in_turns(150, 30, 6)},
-    "exit-v1": {"observation": {**_ON_ROADS, "type": "ExitObservation", "vehicles_count": 8}},
     "racetrack-v1": _RACETRACK,
     "racetrack-oval-v1": _RACETRACK,
     "racetrack-large-v1": _RACETRACK,
@@ -39,7 +38,7 @@ CONFIGS: dict[str, Mapping[str, Any]] = {
 class HighwayDataModule(GymDataModule):
     """A task of highway-env; needs the extra `driving`.
 
-    Success is to have reached the exit, where there is one, else an episode without a collision that ends on the road.
+    An episode succeeds if it has no collision and ends on the road.
 
     Args:
         env_id: such as `merge-v1`.
@@ -65,12 +64,12 @@ class HighwayDataModule(GymDataModule):
 
         if isinstance(self.action_space, spaces.Box):
             return Steering(env)
-        return MetaActions(env, rightmost=self.env_id == "exit-v1")
+        return MetaActions(env)
 
     def success(self, played: Trajectory) -> bool:
         info = played.info
         on_road = info["rewards"].get("on_road_reward", True)
-        return bool(info.get("is_success", not info["crashed"] and on_road))
+        return bool(not info["crashed"] and on_road)
 
 
 def register_environments() -> None:

@@ -334,7 +334,6 @@ SUITES: dict[str, tuple[Task, ...]] = {
         _driving("merge", "merge-v1"),
         _driving("roundabout", "roundabout-v1"),
         _driving("u-turn", "u-turn-v1"),
-        _driving("exit", "exit-v1"),
         _driving("racetrack", "racetrack-v1"),
         _driving("racetrack-oval", "racetrack-oval-v1"),
         _driving("racetrack-large", "racetrack-large-v1"),

@@ -1,6 +1,7 @@
 """Drivers of highway-env: its own IDM and MOBIL models in the place of the vehicle that acts, held to what is safe.
 
-IDM (Treiber et al. 2000) chooses an acceleration by the vehicle ahead, MOBIL (Kesting et al. 2007) a lane by what each would allow.
+IDM (Treiber et al. 2000) chooses an acceleration by the vehicle ahead; MOBIL (Kesting et al. 2007) chooses the lane that allows
+the higher one.
 """
 
 import copy
@@ -15,7 +16,8 @@ from highway_env.vehicle.controller import ControlledVehicle, MDPVehicle
 SECONDS, STEP = 3.0, 0.2  # that are looked ahead, and between two looks
 ALONG, ACROSS = 2.0, 0.5  # metres that must stay between two vehicles
 OTHERWISE = ("IDLE", "SLOWER", "FASTER", "LANE_LEFT", "LANE_RIGHT")  # where the wish is not safe, in this order
-NEAR = 100.0  # metres; who is farther away is not looked at
+NEAR = 100.0  # metres; vehicles farther away are ignored
+NOTICED = 0.5  # metres a second squared; less acceleration than that is none
 
 
 class _Driver(IDMVehicle):
@@ -38,15 +40,15 @@ class MetaActions:
     """Chooses among lane changes and target speeds.
 
     The wish is what IDM and MOBIL would do at the highest target speed. Of all actions, the wish first, it takes one that keeps
-    apart from the others for three seconds, if they go on along their lanes at their speeds; or else the one that does so longest.
+    its distance to the others for three seconds, if they follow their lanes at their speeds; or else the one that does so
+    longest.
 
     Args:
         env: just reset.
-        rightmost: wishes to be in the rightmost lane before all else, as who takes the next exit.
     """
 
-    def __init__(self, env: gymnasium.Env, rightmost: bool = False) -> None:
-        self._env, self._rightmost = env.unwrapped, rightmost
+    def __init__(self, env: gymnasium.Env) -> None:
+        self._env = env.unwrapped
         self._times = np.arange(STEP, SECONDS + STEP / 2, STEP)
 
     def __call__(self, observation: np.ndarray, executed: Any) -> int:
@@ -63,22 +65,18 @@ class MetaActions:
 
     def _wish(self) -> str:
         vehicle: MDPVehicle = self._env.vehicle
-        start, end, lane = vehicle.lane_index
-        lanes = len(vehicle.road.network.graph[start][end])
-        if self._rightmost and lane < lanes - 1 and vehicle.target_lane_index == vehicle.lane_index:
-            return "LANE_RIGHT"
         settings = {"target_lane_index": vehicle.target_lane_index, "target_speed": vehicle.target_speeds[-1]}
         driver = _twin(_Driver, vehicle, timer=2 * _Driver.LANE_CHANGE_DELAY, **settings)
         driver.act()
         if driver.target_lane_index[:2] == vehicle.target_lane_index[:2]:
             move = driver.target_lane_index[2] - vehicle.target_lane_index[2]
-            if move and not self._rightmost:
+            if move:
                 return "LANE_LEFT" if move < 0 else "LANE_RIGHT"
-        more = int(vehicle.speed_to_index(vehicle.speed + driver.action["acceleration"])) - int(vehicle.speed_index)
-        return "FASTER" if more > 0 else "SLOWER" if more < 0 else "IDLE"
+        acceleration = driver.action["acceleration"]
+        return "FASTER" if acceleration > NOTICED else "SLOWER" if acceleration < -NOTICED else "IDLE"
 
     def _others(self) -> np.ndarray:
-        """Where the others will be, (vehicles, times, 5): x, y, heading, length and width; on along their lanes at their speeds."""
+        """Predicts (vehicles, times, 5) x, y, heading, length and width of the others, along their lanes at their speeds."""
         vehicle, rows = self._env.vehicle, []
         for other in (*vehicle.road.vehicles, *vehicle.road.objects):
             if other is vehicle or not other.collidable or np.linalg.norm(other.position - vehicle.position) > NEAR:
