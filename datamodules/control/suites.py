@@ -151,7 +151,7 @@ _LONG_METAWORLD = {"push-back": 500}  # steps; the others are done in 250
 
 _DM_CONTROL = """
     cartpole-balance cartpole-balance_sparse cartpole-swingup cartpole-swingup_sparse pendulum-swingup point_mass-easy
-    reacher-easy reacher-hard cheetah-run finger-spin
+    reacher-easy reacher-hard cheetah-run finger-spin ball_in_cup-catch walker-stand walker-walk
 """.split()  # noqa: SIM905  (a list would take a line for each)
 
 
