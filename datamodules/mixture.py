@@ -303,7 +303,8 @@ class MixtureDataModule(LightningDataModule):
         # One epoch is the whole run, so that nothing restarts in between.
         first, total = (steps * trainer.accumulate_grad_batches for steps in (trainer.global_step, trainer.max_steps))
         if total <= 0:
-            raise UserError(f"trainer.max_steps: {trainer.max_steps}, expected the number of steps to train")
+            why = "the mixture has no end, so max_epochs cannot count a run"
+            raise UserError(f"trainer.max_steps: {trainer.max_steps}, expected the number of steps to train ({why})")
         if self._begun and self._begun.step == trainer.global_step:
             self._resume(first)
         else:  # a new run, or a checkpoint without the number of seen sequences

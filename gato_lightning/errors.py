@@ -2,6 +2,9 @@
 
 import difflib
 from collections.abc import Iterable
+from typing import TypeVar
+
+E = TypeVar("E", bound=BaseException)
 
 
 class UserError(ValueError):
@@ -12,9 +15,14 @@ class ExpertFailure(RuntimeError):
     """An expert could not finish an episode; the collector drops the episode and goes on."""
 
 
-def mistake_in(error: BaseException | None) -> UserError | None:
-    """The user's mistake behind an error, as the parser wraps what is raised while it builds one of several types."""
-    while error is not None and not isinstance(error, UserError):
+def behind(error: BaseException | None, kind: type[E]) -> E | None:
+    """Returns the error of a kind that led to another: the parser wraps what is raised while it builds one of several types.
+
+    Args:
+        error: the error that was caught; None: none.
+        kind: `UserError` for a mistake of the user's, `ModuleNotFoundError` for a package that is not installed.
+    """
+    while error is not None and not isinstance(error, kind):
         error = error.__cause__
     return error
 

@@ -23,6 +23,28 @@ CONFIG = {
     "patch_channels": 32,
 }
 
+# As a file for the command line; the run goes on until it is stopped, or `max_steps` are overridden.
+CONFIG_FILE = """
+trainer:
+  max_steps: 100000
+  accelerator: cpu
+  precision: 32-true
+  enable_progress_bar: false
+  limit_val_batches: 0
+  callbacks:
+    - {class_path: lightning.pytorch.callbacks.ModelCheckpoint, init_args: {every_n_train_steps: 2, save_last: true}}
+model:
+  config: {width: 32, depth: 1, heads: 1, head_size: 32, feedforward: 32, context_length: 64, patch_channels: 32}
+data:
+  batch_size: 2
+  workers: 1
+  tasks:
+    cartpole:
+      datamodule:
+        class_path: datamodules.ClassicControlDataModule
+        init_args: {env_id: CartPole-v1, episodes: 2, val_episodes: 1, reference_episodes: 1, min_score: null}
+"""
+
 
 class Losses(lightning.Callback):
     """Keeps the loss of every batch, summed over its tokens; stops the process' training at a step, as a kill would."""

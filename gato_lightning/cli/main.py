@@ -37,7 +37,7 @@ from gato_lightning.cli.interruption import exit_stopped, how_to_go_on, raise_on
 from gato_lightning.cli.quiet import quiet
 from gato_lightning.cli.run_config import SaveRunConfig
 from gato_lightning.cli.task_stanzas import bad_stanza, check_task_names, stanzas, task_overrides
-from gato_lightning.errors import UserError, mistake_in
+from gato_lightning.errors import UserError, behind
 from gato_lightning.model.checkpoint import differences
 from gato_lightning.model.pretrained import WEIGHTS, find
 from gato_lightning.training.run_folder import claim_version, config_beside
@@ -48,6 +48,10 @@ yaml.SafeDumper.add_multi_representer(Enum, lambda dumper, value: dumper.represe
 
 # What is wrong with the machine and not with the code: full disk or quota, read-only or forbidden place.
 _MACHINE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
+
+
+# Of what Lightning refuses when a run begins or validates: settings that contradict each other or name what is not there.
+_LIGHTNINGS_REFUSALS = ("`val_check_interval`", "Early stopping conditioned on metric")
 
 
 class GatoCLI(LightningCLI):
@@ -150,7 +154,9 @@ class GatoCLI(LightningCLI):
         try:
             super().instantiate_classes()
         except ValueError as error:
-            if (mistake := mistake_in(error)) is None:
+            if (package := behind(error, ModuleNotFoundError)) is not None:
+                raise UserError(str(package)) from error
+            if (mistake := behind(error, UserError)) is None:
                 raise
             tasks, overrides = stanzas(self.file_config), task_overrides(self.overrides)
             bad = bad_stanza(self.tasks_type, tasks, overrides, instantiate=True)
@@ -179,8 +185,8 @@ class GatoCLI(LightningCLI):
         """Builds the trainer, which refuses what it cannot do on this machine by a ValueError."""
         try:
             return super().instantiate_trainer(**kwargs)
-        except ValueError as error:
-            raise UserError(f"trainer: {mistake_in(error) or error}") from error
+        except (ValueError, ModuleNotFoundError) as error:
+            raise UserError(f"trainer: {behind(error, UserError) or error}") from error
 
     def _run_subcommand(self, subcommand: str) -> None:
         try:
@@ -189,7 +195,9 @@ class GatoCLI(LightningCLI):
             if subcommand == "fit" and (stopped_by := signal_behind(error)):
                 exit_stopped(stopped_by, how_to_go_on(self.trainer), error)
             raise
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:
+            if any(words in str(error) for words in _LIGHTNINGS_REFUSALS):
+                raise UserError(f"trainer: {str(error).strip()}") from error
             if "loading state_dict" not in str(error):
                 raise
             why = "; ".join(self.changed_settings) or " ".join(str(error).split())[:300]

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from gato_lightning.cli.config_files import to_yaml
-from gato_lightning.errors import UserError, mistake_in, unknown
+from gato_lightning.errors import UserError, behind, unknown
 
 _OVERRIDE = re.compile(r"--data\.tasks\.(?P<task>[^.=]+)(?P<rest>[^=]*)(?P<value>=.*)?")
 
@@ -40,8 +40,11 @@ def check_task_names(tasks: dict[str, Any], overrides: dict[str, list[str]]) -> 
     """Refuses a stanza or an override that has no DataModule: its name is a slip of the pen.
 
     Raises:
-        UserError: With the names that are near.
+        UserError: With the names that are near; or a name that YAML takes for something else than text.
     """
+    for name in tasks:
+        if not isinstance(name, str):
+            raise UserError(f"data.tasks: {name!r} is no text, expected a name; in quotes, '{name}' is one")
     complete = {name for name, stanza in tasks.items() if isinstance(stanza, dict) and "datamodule" in stanza}
     for name in {**tasks, **overrides}:
         # `--data.tasks.new.datamodule Class`, or `--data.tasks.new {...}` with all of it.
@@ -74,7 +77,7 @@ def bad_stanza(
             if instantiate:
                 parser.instantiate(config)
         except (ArgumentError, ValueError) as error:
-            if (mistake := mistake_in(error)) is None and not isinstance(error, ArgumentError):
+            if (mistake := behind(error, UserError)) is None and not isinstance(error, ArgumentError):
                 raise
             return name, str(mistake or error)
     return None

@@ -13,7 +13,7 @@ from gato_lightning.errors import UserError
 class FiniteTraining(Callback):
     """Stops a run whose loss has not been finite for some steps, and refuses to write or to take up weights that are not.
 
-    The loss is looked at where it is logged, every `log_every_n_steps` steps, so that no step waits for a GPU.
+    The loss is read every `log_every_n_steps` steps, when it is logged, so that other steps do not wait for a GPU.
 
     Args:
         patience: steps in a row without a finite loss, 1 or more.
@@ -27,7 +27,7 @@ class FiniteTraining(Callback):
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *args: Any) -> None:
         loss = outputs["loss"].detach()
         self._broken = torch.where(torch.isfinite(loss), 0.0, self._broken.to(loss.device) + 1.0)
-        if trainer.global_step % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+        if trainer.global_step % max(1, trainer.log_every_n_steps) == 0:  # type: ignore[attr-defined]
             broken = int(trainer.strategy.reduce(self._broken, reduce_op="max"))
             if broken >= self.patience:
                 raise UserError(f"train/loss: not finite in {broken} steps up to step {trainer.global_step}{_ways_on(trainer)}")

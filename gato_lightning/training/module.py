@@ -156,8 +156,8 @@ class GatoModule(LightningModule):
                 self.training_losses.add_named(checkpoint.get(LOSS_SUMS, {}))
 
     def _log_is_due(self) -> bool:
-        step = self.trainer.global_step
-        return step % self.trainer.log_every_n_steps == 0 and step != self._logged_at  # type: ignore[attr-defined]
+        step, every = self.trainer.global_step, self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        return every > 0 and step % every == 0 and step != self._logged_at  # 0: never, as Lightning has it
 
     def _log_training_losses(self) -> None:
         self._logged_at = self.trainer.global_step

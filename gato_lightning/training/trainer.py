@@ -64,6 +64,9 @@ class GatoTrainer(Trainer):
             kwargs["precision"] = self.precision_choice.precision
         named = list(_list(kwargs.get("callbacks")))  # Lightning adds its own to the list itself
         super().__init__(*args, accelerator=accelerator, **kwargs)
+        cores = os.cpu_count() or 1
+        if self.strategy.root_device.type == "cpu" and self.num_devices > cores:  # each is a process, with all of the model
+            raise UserError(f"trainer.devices: {self.num_devices}, expected at most {cores}, the CPU cores of this machine")
         rank_zero_info(f"precision: {self.precision_choice}")
         self.strategy.checkpoint_io = GatoCheckpointIO(self.strategy.checkpoint_io)
         self.callbacks = [

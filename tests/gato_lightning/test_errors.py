@@ -2,7 +2,7 @@
 
 import pytest
 
-from gato_lightning.errors import UserError, did_you_mean, mistake_in, said, unknown
+from gato_lightning.errors import UserError, behind, did_you_mean, said, unknown
 
 
 def test_a_near_name_is_meant_and_poor_guesses_are_left_out():
@@ -25,9 +25,10 @@ def test_the_users_mistake_is_found_behind_others():
     mistake = UserError("wrong")
     outer = ValueError("outer")
     outer.__cause__ = mistake
-    assert mistake_in(outer) is mistake
-    assert mistake_in(ValueError()) is None
-    assert mistake_in(None) is None
+    assert behind(outer, UserError) is mistake
+    assert behind(ValueError(), UserError) is None
+    assert behind(None, UserError) is None
+    assert behind(outer, ModuleNotFoundError) is None
 
 
 @pytest.mark.parametrize("value", ["cartpole", "acrobot"])

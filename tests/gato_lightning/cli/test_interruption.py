@@ -9,27 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.tiny_runs import CONFIG_FILE
+
 ROOT = Path(__file__).parents[3]
-CONFIG = """
-trainer:
-  max_steps: 100000
-  accelerator: cpu
-  precision: 32-true
-  enable_progress_bar: false
-  limit_val_batches: 0
-  callbacks:
-    - {class_path: lightning.pytorch.callbacks.ModelCheckpoint, init_args: {every_n_train_steps: 2, save_last: true}}
-model:
-  config: {width: 32, depth: 1, heads: 1, head_size: 32, feedforward: 32, context_length: 64, patch_channels: 32}
-data:
-  batch_size: 2
-  workers: 1
-  tasks:
-    cartpole:
-      datamodule:
-        class_path: datamodules.ClassicControlDataModule
-        init_args: {env_id: CartPole-v1, episodes: 2, val_episodes: 1, reference_episodes: 1, min_score: null}
-"""
 
 
 def wait_for(happened: Callable[[], object]) -> None:
@@ -46,7 +28,7 @@ def start(folder: Path, *args: str) -> subprocess.Popen[str]:
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_a_training_that_is_stopped_names_its_checkpoint(tmp_path, stop):
-    (tmp_path / "small.yaml").write_text(CONFIG)
+    (tmp_path / "small.yaml").write_text(CONFIG_FILE)
     run = start(tmp_path, "fit", "--config", "small.yaml")
     last = tmp_path / "logs" / "small" / "version_0" / "checkpoints" / "last.ckpt"
     wait_for(last.exists)

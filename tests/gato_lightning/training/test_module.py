@@ -6,6 +6,7 @@ import torch
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins.precision import MixedPrecision
 
+from gato_lightning.training.finite import FiniteTraining
 from tests.tiny_runs import STEPS, Losses, data, module, trainer
 
 
@@ -93,3 +94,11 @@ def test_a_step_is_made_and_validated_in_each_precision(tmp_path, cache, precisi
     run = trainer(tmp_path, precision=precision, max_steps=2)
     run.fit(module(), data(cache))
     assert torch.isfinite(run.callback_metrics["val/loss"])
+
+
+def test_without_logging_a_run_trains(tmp_path, cache):
+    kept = TaskLosses()
+    run = trainer(tmp_path, FiniteTraining(patience=2), logger=kept, log_every_n_steps=0)
+    run.fit(module(), data(cache))
+    assert run.global_step == STEPS
+    assert list(kept.rows) == [STEPS - 1]  # at the end alone
