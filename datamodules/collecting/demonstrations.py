@@ -27,6 +27,7 @@ from datamodules.control.environment_task import seed_ranges
 from datamodules.control.expert_task import ControlDataModule
 from datamodules.control.minari_files import episode_metadata, versions, write_episode, write_metadata
 from datamodules.control.suites import Task
+from gato_lightning.common.outputs import whole_file
 from gato_lightning.errors import ExpertFailure, UserError, said
 from gato_lightning.sequences.tasks import DEMONSTRATION_SEED, REFERENCE_SEED
 from gato_lightning.tokens.episode import plain_space
@@ -128,9 +129,8 @@ class EpisodeRange:
                 begin(seed)
                 outcome = self._episode(seed)
             records.append({"seed": seed, **outcome})
-        partial = self.records.with_suffix(".partial")
-        partial.write_text(json.dumps(records))
-        partial.rename(self.records)
+        with whole_file(self.records) as partial:
+            partial.write_text(json.dumps(records))
         return None
 
     def _episode(self, seed: int) -> dict[str, Any]:

@@ -6,7 +6,6 @@ few outliers do not widen the bins. Acting gives back values between these bound
 """
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import zip_longest
@@ -16,6 +15,7 @@ from typing import Annotated, Any
 import numpy as np
 from gymnasium import Space, spaces
 
+from gato_lightning.common.outputs import whole_file
 from gato_lightning.common.settings import FiniteFloat, NonNegativeFloat, Range, check_settings
 from gato_lightning.errors import UserError
 from gato_lightning.tokens.action_bins import missing_bounds
@@ -169,8 +169,6 @@ def remembered(path: Path, find: Callable[[], dict[str, ColumnRange]]) -> dict[s
         found = find()
     if not found:
         return found
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}")
-    partial.write_text(json.dumps({name: asdict(one) for name, one in found.items()}))
-    partial.rename(path)
+    with whole_file(path) as partial:
+        partial.write_text(json.dumps({name: asdict(one) for name, one in found.items()}))
     return found

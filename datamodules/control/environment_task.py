@@ -130,8 +130,6 @@ class EnvironmentTask(TaskDataModule):
         return True
 
 
-def seed_ranges(first: int, count: int) -> list[range]:
-    """Splits the `count` seeds from `first` into ranges of one job each."""
-    return [
-        range(begin, min(begin + EPISODES_PER_JOB, first + count)) for begin in range(first, first + count, EPISODES_PER_JOB)
-    ]
+def seed_ranges(first: int, count: int, most: int = EPISODES_PER_JOB) -> list[range]:
+    """Splits the `count` seeds from `first` into ranges of one job each, of at most `most` seeds."""
+    return [range(begin, min(begin + most, first + count)) for begin in range(first, first + count, most)]

@@ -13,7 +13,7 @@ from lightning.pytorch.utilities import rank_zero_info
 
 from datamodules.base.task import Job, Measurement, Split
 from datamodules.control.column_ranges import ActionScaling, ColumnRange, remembered
-from datamodules.control.environment_task import EnvironmentTask, seed_ranges
+from datamodules.control.environment_task import EPISODES_PER_JOB, EnvironmentTask, seed_ranges
 from gato_lightning.common.public_name import public_name
 from gato_lightning.common.settings import FiniteFloat, PositiveFloat, PositiveInt, Seed
 from gato_lightning.errors import UserError
@@ -46,6 +46,7 @@ class RecordedTask(EnvironmentTask):
     playable: bool = False
     known: Mapping[str, Reference] = {}
     ranges: Mapping[str, ColumnRange] = {}
+    episodes_per_job: ClassVar[int] = EPISODES_PER_JOB
     # Settings that change nothing of what is measured.
     beside: ClassVar[tuple[str, ...]] = ("val_episodes", "min_score", "reference_episodes", "max_faults", "max_episode_steps")
 
@@ -116,7 +117,7 @@ class RecordedTask(EnvironmentTask):
     def jobs(self, split: Split) -> list[Job]:
         held_out = self.held_out()
         wanted = np.flatnonzero(held_out if split == "val" else ~held_out)
-        return [self.episodes(wanted[part.start : part.stop]) for part in seed_ranges(0, len(wanted))]
+        return [self.episodes(wanted[part.start : part.stop]) for part in seed_ranges(0, len(wanted), self.episodes_per_job)]
 
     def held_out(self) -> np.ndarray:
         """(episodes,) bool: which episodes are kept for validation, at most half of them."""

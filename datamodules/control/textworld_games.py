@@ -1,4 +1,4 @@
-"""Games of TextWorld (Côté et al. 2018), made once and kept in a folder of the user's among temporary files.
+"""Games of TextWorld (Côté et al. 2018), made once and kept in the user's cache folder.
 
 They are made ten at a time, in a process of their own: TextWorld goes through sets of strings in an order that differs by
 process, unless it is told which. A game takes half a second of CPU, most of it for Inform 7, whose compiler TextWorld ships.
@@ -9,7 +9,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -35,12 +34,8 @@ def game_file(game: str, options: Mapping[str, Any], number: int, count: int) ->
         UserError: it cannot be made with these options.
     """
     made_of = json.dumps([version("textworld"), game, dict(options)], sort_keys=True)
-    folder = (
-        Path(tempfile.gettempdir())
-        / f"gato-lightning-{os.getuid()}"
-        / "textworld"
-        / hashlib.sha256(made_of.encode()).hexdigest()[:16]
-    )
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = cache / "gato-lightning" / "textworld" / hashlib.sha256(made_of.encode()).hexdigest()[:16]
     path = folder / f"{number}.z8"
     if not path.exists():
         first = number - number % TOGETHER

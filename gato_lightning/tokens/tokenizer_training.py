@@ -1,12 +1,11 @@
 """Training a SentencePiece model of one's own."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import sentencepiece
 
-from gato_lightning.common.outputs import check_file
+from gato_lightning.common.outputs import check_file, whole_file
 from gato_lightning.errors import UserError
 from gato_lightning.tokens.vocabulary import NUM_TEXT
 
@@ -27,10 +26,8 @@ def train_tokenizer(sources: Sequence[Path], output: Path, vocab_size: int = NUM
         raise UserError(f"vocab_size is {vocab_size}; the model has ids for {NUM_TEXT} pieces, expected that many")
     check_file(output, f"--output {output}")
     files = [file for source in sources for file in _files(source)]
-    output.parent.mkdir(parents=True, exist_ok=True)
-    partial = output.with_name(f".{output.name}.partial")
     try:
-        with partial.open("wb") as file:
+        with whole_file(output) as partial, partial.open("wb") as file:
             sentencepiece.SentencePieceTrainer.train(
                 input=[str(path) for path in files],
                 model_writer=file,
@@ -43,12 +40,9 @@ def train_tokenizer(sources: Sequence[Path], output: Path, vocab_size: int = NUM
                 max_sentence_length=1 << 20,
                 minloglevel=2,
             )
-        os.replace(partial, output)
     except RuntimeError as error:
         # Its messages end with what is wrong: "... Vocabulary size too high (32000). Please set it to a value <= 812."
         raise UserError(f"tokenizer: {str(error).splitlines()[-1].rpartition('] ')[2]}") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _files(source: Path) -> list[Path]:

@@ -8,8 +8,9 @@ import gymnasium
 import numpy as np
 
 from datamodules.control.policy import registered
-from datamodules.control.recorded.columns_task import ColumnsTask, Recording
+from datamodules.control.recorded.columns_task import ColumnsTask
 from datamodules.control.recorded.hdf5_files import SUFFIXES, datasets_in, opened, read_columns
+from datamodules.control.recorded.recording import Recording
 from datamodules.readers.files import find
 from gato_lightning.errors import UserError
 

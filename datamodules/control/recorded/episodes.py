@@ -11,7 +11,8 @@ import numpy as np
 
 from datamodules.base.faults import Fault
 from datamodules.control.recorded.columns import first_of, flattened
-from datamodules.control.recorded.columns_task import ColumnsTask, Recording
+from datamodules.control.recorded.columns_task import ColumnsTask
+from datamodules.control.recorded.recording import Recording
 from datamodules.readers.coco import inside
 from datamodules.readers.files import find, json_lines
 from gato_lightning.errors import UserError

@@ -15,8 +15,9 @@ from PIL import Image
 
 from datamodules.control.recorded.arrow_columns import values_of
 from datamodules.control.recorded.columns import Frames
-from datamodules.control.recorded.columns_task import ColumnsTask, Recording, split_of
+from datamodules.control.recorded.columns_task import ColumnsTask
 from datamodules.control.recorded.hub import find_folder
+from datamodules.control.recorded.recording import Recording, split_of
 from gato_lightning.errors import UserError, unknown
 
 _SPLITS = ("train", "test")

@@ -9,9 +9,10 @@ import pyarrow
 import pyarrow.parquet
 
 from datamodules.control.recorded.arrow_columns import values_of
-from datamodules.control.recorded.columns_task import ColumnsTask, Recording, split_of
+from datamodules.control.recorded.columns_task import ColumnsTask
 from datamodules.control.recorded.hub import find_folder
 from datamodules.control.recorded.lerobot_folder import LeRobotEpisode, LeRobotFolder
+from datamodules.control.recorded.recording import Recording, split_of
 from datamodules.control.recorded.video import EpisodeVideo
 from datamodules.readers.files import fingerprint, within
 from gato_lightning.common.settings import PositiveFloat

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from datamodules.control.recorded.columns_task import ColumnsTask, Recording, split_of
+from datamodules.control.recorded.columns_task import ColumnsTask
+from datamodules.control.recorded.recording import Recording, split_of
 from datamodules.control.recorded.tfrecords import offsets, read_record
 from datamodules.readers.files import fingerprint
 from gato_lightning.errors import UserError

@@ -10,8 +10,9 @@ import gymnasium
 import h5py
 
 from datamodules.base.task import Split
-from datamodules.control.recorded.columns_task import ColumnsTask, Recording
+from datamodules.control.recorded.columns_task import ColumnsTask
 from datamodules.control.recorded.hdf5_files import SUFFIXES, opened, read_columns
+from datamodules.control.recorded.recording import Recording
 from datamodules.readers.files import find
 from gato_lightning.errors import UserError, unknown
 

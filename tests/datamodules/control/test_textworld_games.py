@@ -1,5 +1,7 @@
 """A game follows from its number, whatever is made beside it and in which process; it is made once."""
 
+import re
+
 import pytest
 
 from datamodules.control import textworld_games
@@ -14,14 +16,19 @@ def test_a_game_is_the_same_alone_and_among_others(game, options, tmp_path, monk
     among = game_file(game, options, 2, 4)
     assert len(list(among.parent.glob("*.z8"))) >= 4
     monkeypatch.setattr(textworld_games, "TOGETHER", 1)
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     alone = game_file(game, options, 2, 4)
     assert tmp_path in alone.parents
     assert [path.name for path in alone.parent.glob("*.z8")] == ["2.z8"]
-    assert alone.with_suffix(".json").read_bytes() == among.with_suffix(".json").read_bytes()
+    assert _unplaced(alone) == _unplaced(among)
     assert _undated(alone) == _undated(among)
     written = alone.stat().st_mtime_ns
     assert game_file(game, options, 2, 4).stat().st_mtime_ns == written
+
+
+def _unplaced(game):
+    """What TextWorld knows of a game, without the place where TextWorld is installed."""
+    return re.sub(r'"text_grammars_path": "[^"]*"', "", game.with_suffix(".json").read_text())
 
 
 def _undated(game):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from datamodules.control.column_ranges import ActionScaling
-from datamodules.control.recorded.columns_task import ColumnsTask, Recording
+from datamodules.control.recorded.columns_task import ColumnsTask
+from datamodules.control.recorded.recording import Recording
 from gato_lightning.errors import UserError
 from tests.datamodules.vision_files import connected, stored
 
