@@ -6,7 +6,7 @@ from pathlib import Path
 
 import transformers
 
-from benchmarks import acting, collecting, data, harness, memory, preparing, reading, training
+from benchmarks import acting, collecting, data, harness, memory, preparing, reading, serving, training
 from gato_lightning.cli.allocator import keep_freed_memory
 
 PARTS = {
@@ -17,6 +17,7 @@ PARTS = {
     "memory": memory.run,
     "collecting": collecting.run,
     "preparing": preparing.run,
+    "serving": serving.run,
 }
 
 

@@ -12,6 +12,7 @@ from gato_lightning.errors import UserError
 # The first way to draw that dm_control tries needs a display, and says so where there is none; the others do not.
 warnings.filterwarnings("ignore", module="glfw")
 
+TIMESTEPS = 1000  # of an episode of the suite
 PICTURE = {"width": 320, "height": 240}
 
 
@@ -22,7 +23,6 @@ class DmControlDataModule(MujocoDataModule):
     """
 
     domain = "dm-control"
-    no_limit = 1000  # told to dm_control alone, and not to Gymnasium
 
     def env_ids(self) -> Collection[str]:
         return [f"dm_control/{path.stem}" for path in EXPERTS.glob("dm_control/*.safetensors")]
@@ -30,6 +30,7 @@ class DmControlDataModule(MujocoDataModule):
     def make_env(self, render_mode: str | None = None) -> gymnasium.Env:
         picture = {"render_mode": render_mode, "render_kwargs": PICTURE} if render_mode else {}
         try:
-            return gymnasium.make(f"shimmy:{self.env_id}", disable_env_checker=True, **picture)
+            # The suite ends its episodes itself; here Gymnasium is told when.
+            return gymnasium.make(f"shimmy:{self.env_id}", max_episode_steps=TIMESTEPS, disable_env_checker=True, **picture)
         except (ModuleNotFoundError, gymnasium.error.Error) as error:
             raise UserError(f"{self.env_id} needs the extra dm-control: pip install -e '.[dm-control]' ({error})") from error

@@ -2,7 +2,7 @@
 
 import pkgutil
 from collections.abc import Collection
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 from gymnasium.utils import RecordConstructorArgs
@@ -44,8 +44,6 @@ class GymDataModule(ControlDataModule):
         kwargs: of `ControlDataModule`.
     """
 
-    no_limit: ClassVar[int] = NO_LIMIT  # of environments that set none
-
     def __init__(
         self,
         env_id: str,
@@ -61,7 +59,7 @@ class GymDataModule(ControlDataModule):
         self.env_id, self.env_kwargs = env_id, env_kwargs or {}
         self._limit = max_episode_steps
         if self.env.spec is not None and self.env.spec.max_episode_steps is None:
-            self.max_episode_steps = self.no_limit
+            self.max_episode_steps = NO_LIMIT
         self.observation_space, self.action_space = self.env.observation_space, self.env.action_space
 
     def env_ids(self) -> Collection[str]:
