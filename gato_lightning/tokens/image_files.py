@@ -14,6 +14,10 @@ from gato_lightning.errors import UserError
 from gato_lightning.tokens.any_image import AnyImage
 from gato_lightning.tokens.patches import PATCH
 
+# What Pillow decodes itself, by its names. Left out are formats that it hands to other programs, such as EPS to Ghostscript.
+Image.init()  # makes all formats known of this installation
+FORMATS = tuple({"AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "PNG", "PPM", "TGA", "TIFF", "WEBP"} & {*Image.OPEN})
+
 
 def colour(setting: str, name: str) -> tuple[int, int, int]:
     """The colour that Pillow knows by this name, channels in [0, 255].
@@ -71,7 +75,9 @@ class ImageSettings:
             UserError: it is missing, cannot be decoded or has too many pixels; names it.
         """
         try:
-            with Image.open(io.BytesIO(file) if isinstance(file, bytes) else file) as image:
+            if isinstance(file, Path) and file.exists() and not file.is_file():
+                raise UserError(f"image {name}: not a regular file")
+            with Image.open(io.BytesIO(file) if isinstance(file, bytes) else file, formats=FORMATS) as image:
                 width, height = image.size
                 if width * height > self.max_pixels:
                     raise UserError(f"image {name}: {width} x {height} pixels, more than max_pixels ({self.max_pixels})")

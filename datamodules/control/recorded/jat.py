@@ -19,6 +19,7 @@ from datamodules.control.recorded.columns_task import ColumnsTask
 from datamodules.control.recorded.hub import find_folder
 from datamodules.control.recorded.recording import Recording, split_of
 from gato_lightning.errors import UserError, unknown
+from gato_lightning.tokens.image_files import FORMATS
 
 _SPLITS = ("train", "test")
 
@@ -100,7 +101,7 @@ class EncodedImages(Frames):
     def __iter__(self) -> Iterator[Image.Image]:
         for number, one in enumerate(self.encoded):
             try:
-                with Image.open(io.BytesIO(one)) as image:
+                with Image.open(io.BytesIO(one), formats=FORMATS) as image:
                     image.load()
                     yield Image.fromarray(np.asarray(image)[..., 1:]) if image.mode == "RGBA" else image
             except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:

@@ -1,6 +1,7 @@
 """Image files of every kind come out as the picture that they show."""
 
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -160,3 +161,15 @@ def test_files_that_are_missing_or_of_no_known_range_are_named(tmp_path: Path):
 def test_wrong_settings_are_named(settings: dict, message: str):
     with pytest.raises(UserError, match=message):
         ImageSettings(**settings)
+
+
+def test_no_format_is_read_that_another_program_would_decode(tmp_path):
+    Image.new("RGB", (32, 32)).save(tmp_path / "drawing.jpg", "EPS")
+    with pytest.raises(UserError, match="image drawing: cannot be decoded"):
+        ImageSettings().read(tmp_path / "drawing.jpg", "drawing")
+
+
+def test_what_is_no_regular_file_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(UserError, match="image pipe: not a regular file"):
+        ImageSettings().read(tmp_path / "pipe.png", "pipe")
