@@ -30,6 +30,7 @@ from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCL
 from omegaconf.errors import OmegaConfBaseException
 
 from gato_lightning.cli.allocator import keep_freed_memory
+from gato_lightning.cli.class_paths import check_class_paths
 from gato_lightning.cli.commands import call
 from gato_lightning.cli.config_files import read_config_files, split_config_args, to_yaml
 from gato_lightning.cli.explain import explain
@@ -76,6 +77,7 @@ class GatoCLI(LightningCLI):
         if not files and (checkpoint := _value_of("--ckpt_path", self.overrides)):
             files = [config_beside(checkpoint)]
         self.file_config = read_config_files(files, getattr(datamodule_class, "expand", lambda data: data))
+        check_class_paths(self.file_config)
         self.tasks_type = get_type_hints(vars(datamodule_class)["__init__"])["tasks"]
         self.changed_settings: list[str] = []
         # Runs of one config are found under its name.
